@@ -130,7 +130,7 @@ PROTOTYPES: dict[str, tuple[frozenset[int], ...]] = {
     }.items()
 }
 _WORD = re.compile(r"[a-z]+(?:['’]t)?")
-_NOT = frozenset("no not never without neither nor cannot isn't doesn't don't aren't wasn't isn’t doesn’t don’t".split())
+_NOT = frozenset("no not never without neither nor cannot isn't doesn't don't aren't wasn't isn’t doesn’t".split())
 
 
 def au(number: int) -> ActionUnit:
@@ -149,9 +149,14 @@ def parse_emotions(text: str) -> tuple[str, ...]:
     """
     words = _WORD.findall(text.lower())
     found: list[str] = []
+    negated_until = -1
     for i, word in enumerate(words):
+        if word in _NOT:
+            negated_until = i + 3
+        elif word == "but":
+            negated_until = -1
         name = EMOTION_OF_WORD.get(word)
-        if name and name not in found and not _NOT & set(words[max(0, i - 3):i]):
+        if name and name not in found and i > negated_until:
             found.append(name)
     if found:
         return tuple(found)
