@@ -180,14 +180,16 @@ def prototype_support(aus: dict[int, float], sides: dict[int, str] | None = None
     """How far a set of AU intensities (0-5) carries each emotion, in [0, 1].
 
     For each prototype: the mean over its AUs of min(intensity, 3) / 3, times the share of the prototype's AUs
-    that are present, less a tenth for each present AU of a rival's core that it does not contain (AU12 in
-    sadness, AU15 in happiness, ...). The best prototype counts. ``neutral`` is 1 - the strongest AU / 3.
+    that are present, times 0.8 to 1 for the share of the present AUs that it explains (lips part and closed eyes
+    left aside), less a tenth for each present AU that speaks against the emotion (AU12 in sadness, AU15 in
+    happiness, ...). The best prototype counts. ``neutral`` is 1 - the strongest AU / 3.
     Contempt needs its AU on one side (``sides[au]`` "left" or "right"). This weighting is ours: the Guide
     names the sets, not their weights.
     """
     sides = sides or {}
     best: dict[str, float] = {}
     present = {a for a, v in aus.items() if v >= PRESENT}
+    telling = present - {25, 43}
     rivals = {"happiness": {4, 9, 15, 20}, "sadness": {9, 12}, "anger": {1, 12}, "disgust": {12}, "fear": {12},
               "surprise": {4, 12, 15}, "contempt": {1, 4, 9, 15}}
     for name, sets in PROTOTYPES.items():
@@ -197,9 +199,9 @@ def prototype_support(aus: dict[int, float], sides: dict[int, str] | None = None
             if name == "contempt" and not any(sides.get(a) in ("left", "right") for a in core & present):
                 continue
             strength = sum(min(aus.get(a, 0.0), 3.0) / 3.0 for a in core) / len(core)
-            scores.append(strength * len(core & present) / len(core) - clash)
+            explained = len(core & telling) / max(len(telling), 1)
+            scores.append(strength * len(core & present) / len(core) * (0.8 + 0.2 * explained) - clash)
         best[name] = max(0.0, min(1.0, max(scores)))
-    eye_and_lip_rest = {25, 26, 43}
-    strongest = max((v for a, v in aus.items() if a not in eye_and_lip_rest), default=0.0)
+    strongest = max((v for a, v in aus.items() if a not in (25, 26, 43)), default=0.0)
     best["neutral"] = max(0.0, 1.0 - strongest / 3.0)
     return best
