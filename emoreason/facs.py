@@ -129,6 +129,12 @@ PROTOTYPES: dict[str, tuple[frozenset[int], ...]] = {
         "surprise": ((1, 2, 5, 26), (1, 2, 5, 27), (1, 2, 5), (1, 2, 26), (1, 2, 27), (5, 26), (5, 27)),
     }.items()
 }
+# Valence and arousal of each emotion, in [-1, 1]: Russell & Mehrabian (1977), table 1, pleasure and arousal of anger,
+# contempt, disgust, fear, joy, sadness, surprise; neutral is the origin.
+AFFECT: dict[str, tuple[float, float]] = {
+    "anger": (-0.51, 0.59), "contempt": (-0.23, 0.31), "disgust": (-0.60, 0.35), "fear": (-0.64, 0.60),
+    "happiness": (0.76, 0.48), "neutral": (0.0, 0.0), "sadness": (-0.63, -0.27), "surprise": (0.40, 0.67),
+}
 _WORD = re.compile(r"[a-z]+(?:['’]t)?")
 _NOT = frozenset("no not never without neither nor cannot isn't doesn't don't aren't wasn't isn’t doesn’t".split())
 
