@@ -119,7 +119,7 @@ class Creases:
 
     def __init__(self, rng: np.random.Generator, age: float):
         """age in [0, 1] (child to old): sets how deep the skin folds and what stays at rest."""
-        self.depth = float(np.clip(0.45 + 0.75 * age + rng.normal(0, 0.15), 0.3, 1.45))
+        self.depth = float(np.clip(0.9 + 1.1 * age + rng.normal(0, 0.25), 0.6, 2.3))
         self.patches = {(au, s): draw(lines, rng, s) for au, lines in LINES.items() for s in (1, -1)}
         chin = pebbles(rng)
         self.patches[17, 1].append((chin[0], chin[1], 0.5 * chin[2]))

@@ -124,6 +124,9 @@ def _surface(vertices: np.ndarray, triangles: np.ndarray, triangles_uv: np.ndarr
     w = np.concatenate([1 - weights.sum(-1, keepdims=True), weights], -1)
     out = np.einsum("hwkc,hwk->hwc", corners, w).astype(np.float32)
     out[index < 0] = np.nan
+    for _ in range(4):  # reach a little over the seams, where the shading blends neighbouring texels
+        for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+            out = np.where(np.isnan(out), np.roll(out, step, axis), out)
     return out
 
 

@@ -12,6 +12,8 @@ from emoreason.data_pipeline.ict import EYE, FRAME, GUMS, HEAD, LASH, SOCKET, TE
 
 STYLES = ("bald", "buzz", "short", "volume", "curly", "long", "hat")
 _STYLES_MALE, _STYLES_FEMALE = (0.07, 0.18, 0.36, 0.15, 0.10, 0.08, 0.06), (0.01, 0.04, 0.13, 0.12, 0.12, 0.53, 0.05)
+Shapes = dict[str, tuple[np.ndarray, np.ndarray]]
+LIPS_MEET = 0.08  # cm between the inner lips' landmarks when the mouth is closed
 NECKLINE = (-14.5, -10.5)  # cm: where clothes begin
 
 
@@ -22,7 +24,8 @@ class Person:
     base (V, 3) cm: head and face without expression; hanging (H, 3) cm: hair and glasses, fixed to the head;
     puff (V,) cm: short hair's thickness along the normals; triangles (T, 3), materials (T,), triangles_uv (T, 3),
     uv (U, 2): of base and hanging together; textures (4, SIDE, SIDE, 5) as in ``raster.shade``; pores (SIDE, SIDE)
-    cm; flats (9, 5); skin (2,): gloss, translucency; rest: shape weights at rest; gain: AU -> expressivity, 1 on
+    cm; flats (9, 5); skin (2,): gloss, translucency; rest: shape weights at rest; blink: the weight of eyeBlink that closes the right and
+    the left eye; gain: AU -> expressivity, 1 on
     average; eyes (2, 4) cm: centre and radius, the subject's right first; lenses (2, 24, 3) cm or None; tint: the
     lenses' darkness and reflection in [0, 1]; traits: what was drawn, for looking things up.
     """
@@ -40,6 +43,7 @@ class Person:
     flats: np.ndarray
     skin: np.ndarray
     rest: dict[str, float]
+    blink: tuple[float, float]
     gain: dict[int, float]
     eyes: np.ndarray
     lenses: np.ndarray | None
@@ -50,7 +54,7 @@ class Person:
 def resting_face(rng: np.random.Generator) -> dict[str, float]:
     """Shape weights that belong to the person, not to an expression: brow height, lid opening, mouth corners."""
     rest: dict[str, float] = {}
-    for name, spread in (("browInnerUp", 0.13), ("browOuterUp", 0.13), ("browDown", 0.14), ("mouthFrown", 0.20),
+    for name, spread in (("browInnerUp", 0.13), ("browOuterUp", 0.13), ("browDown", 0.14), ("mouthFrown", 0.15),
                          ("mouthSmile", 0.07), ("mouthPress", 0.12), ("mouthStretch", 0.08), ("noseSneer", 0.08),
                          ("cheekPuff", 0.10), ("mouthDimple", 0.10), ("foldDown", 0.35), ("lidPouch", 0.25)):
         both, one = rng.normal(0, spread), rng.normal(0, spread * 0.25)
@@ -65,7 +69,33 @@ def resting_face(rng: np.random.Generator) -> dict[str, float]:
     return rest
 
 
-def make(model: FaceModel, skull: hair.Skull, rng: np.random.Generator) -> Person:
+def close_mouth(model: FaceModel, shapes: Shapes, base: np.ndarray, rest: dict[str, float]) -> tuple[float, float]:
+    """Make the lips just meet at rest (in ``rest``), and find the eyeBlink weights that close each eye."""
+    marks = base[model.landmarks].copy()
+    places = {int(v): k for k, v in enumerate(model.landmarks)}
+    travel = np.zeros((2, 68, 3))
+    for name, amount in {**rest, "lipsMeet_L": 1.0, "lipsMeet_R": 1.0, "eyeBlink_L": 1.0, "eyeBlink_R": 1.0}.items():
+        index, offsets = shapes[name]
+        for k in np.nonzero(np.isin(index, model.landmarks))[0]:
+            if name.startswith("lipsMeet"):
+                travel[0, places[int(index[k])]] += offsets[k]
+            elif name.startswith("eyeBlink"):
+                travel[1, places[int(index[k])]] += offsets[k]
+                marks[places[int(index[k])]] += rest.get(name, 0.0) * offsets[k]
+            else:
+                marks[places[int(index[k])]] += amount * offsets[k]
+    upper, lower = [61, 62, 63], [67, 66, 65]
+    gap = (marks[upper, 1] - marks[lower, 1]).mean() - LIPS_MEET
+    closing = -(travel[0][upper, 1] - travel[0][lower, 1]).mean()
+    rest["lipsMeet_L"] = rest["lipsMeet_R"] = float(np.clip(gap / closing, -1.5, 2.0))
+    blink = []
+    for up, low in (((37, 38), (41, 40)), ((43, 44), (47, 46))):
+        opening = (marks[list(up), 1] - marks[list(low), 1]).mean()
+        blink.append(float(np.clip(opening / -(travel[1][list(up), 1] - travel[1][list(low), 1]).mean(), 0.5, 1.6)))
+    return blink[0], blink[1]
+
+
+def make(model: FaceModel, shapes: Shapes, skull: hair.Skull, rng: np.random.Generator) -> Person:
     """Draw a person: about 60 ms."""
     male, age = bool(rng.random() < 0.5), float(rng.beta(1.3, 1.6))
     shade = rng.uniform(0, len(skin.SKINS) - 1)
@@ -80,6 +110,7 @@ def make(model: FaceModel, skull: hair.Skull, rng: np.random.Generator) -> Perso
 
     parts = rng.standard_normal(len(model.identities)).astype(np.float32) * np.float32(rng.uniform(0.55, 0.95))
     base = model.vertices + np.tensordot(parts, model.identities, 1)
+    balls = [_round_eyes(base, (model.vertex_material == EYE) & (model.vertices[:, 0] * s > 0)) for s in (-1, 1)]
     textures = np.zeros((4, SIDE, SIDE, 5), np.float32)
     textures[0], pores = skin.face(model, rng, tone, dark, hair_colour, male, age)
     textures[1], textures[2] = skin.head(rng, tone), skin.eye(rng, dark)
@@ -120,17 +151,26 @@ def make(model: FaceModel, skull: hair.Skull, rng: np.random.Generator) -> Perso
         hanging.append(points)
         uv.append(mesh_uv)
         first, first_uv = first + len(points), first_uv + len(points)
+    rest = resting_face(rng)
+    blink = close_mouth(model, shapes, base, rest)
     vigour = rng.normal(1.0, 0.08)
-    balls = [sphere(base[(model.vertex_material == EYE) & (model.vertices[:, 0] * s > 0)]) for s in (-1, 1)]
     return Person(
         base.astype(np.float32), np.concatenate(hanging), puff,
         np.ascontiguousarray(np.concatenate(triangles), dtype=np.int32), np.concatenate(materials).astype(np.int32),
         np.ascontiguousarray(np.concatenate(triangles_uv), dtype=np.int32), np.concatenate(uv).astype(np.float32),
         textures, pores, Creases(rng, age), flats,
-        np.float32([rng.uniform(0.05, 0.14), rng.uniform(0.22, 0.4)]), resting_face(rng),
+        np.float32([rng.uniform(0.05, 0.14), rng.uniform(0.22, 0.4)]), rest, blink,
         {au: float(np.clip(vigour + rng.normal(0, 0.08), 0.75, 1.25)) for au in SHAPES}, np.stack(balls), lenses,
         (float(rng.uniform(0, 0.25) ** 1.5), float(rng.uniform(0, 0.4) ** 1.5)),
         {"male": male, "age": age, "skin": dark, "hair": style, "glasses": lenses is not None})
+
+
+def _round_eyes(base: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Put an eyeball's vertices onto their best sphere (4,), so that no cornea pokes through a closing lid."""
+    ball = sphere(base[part])
+    away = base[part] - ball[:3]
+    base[part] = ball[:3] + away * (ball[3] / np.linalg.norm(away, axis=1, keepdims=True))
+    return ball
 
 
 def _scalp_hair(model: FaceModel, rng: np.random.Generator, textures: np.ndarray, style: str, colour: np.ndarray,

@@ -196,6 +196,8 @@ def shade(index, weights, triangles, materials, triangles_uv, points, facing, uv
                 rough = s[jj, ii, 4] < 0.3
                 if m == 0:
                     d00, d10, d01, d11 = relief[jj, ii], relief[jj, ii + 1], relief[jj + 1, ii], relief[jj + 1, ii + 1]
+                    depth = d00 * p00 + d10 * p10 + d01 * p01 + d11 * p11
+                    occ *= max(one + np.float32(2.2) * min(depth, none), np.float32(0.35))  # furrows gather shadow
                     hu = ((d10 - d00) * (one - fy) + (d11 - d01) * fy) * side
                     hv = -((d01 - d00) * (one - fx) + (d11 - d10) * fx) * side
                     du1, dv1 = uv[tb, 0] - uv[ta, 0], uv[tb, 1] - uv[ta, 1]

@@ -125,8 +125,8 @@ def deform(model: FaceModel, shapes: dict[str, tuple[np.ndarray, np.ndarray]], p
     mesh = person.base.copy()
     for name in person.rest.keys() | weights.keys():
         amount = person.rest.get(name, 0.0) + weights.get(name, 0.0)
-        if name.startswith("eyeBlink"):
-            amount = min(amount, 1.02)
+        if name.startswith("eyeBlink"):  # a share of this eye's opening
+            amount = person.rest[name] + min(weights.get(name, 0.0), 1.0) * person.blink[name.endswith("_L")]
         if abs(amount) > 1e-3:
             raster.displace(mesh, *shapes[name], np.float32(amount))
     for ball, name in zip(person.eyes, ("eyeBlink_R", "eyeBlink_L"), strict=True):

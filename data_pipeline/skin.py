@@ -176,7 +176,7 @@ def eye(rng: np.random.Generator, dark: float) -> np.ndarray:
     x, y = (_U - 0.5) * 2, (_V - 0.5) * 2
     r, angle = np.hypot(x, y), np.arctan2(y, x)
     out = np.zeros((SIDE, SIDE, 5), np.float32)
-    white = linear((228, 219, 213))[0] * rng.uniform(0.75, 1.05)
+    white = linear((228, 219, 213))[0] * rng.uniform(0.6, 0.9)
     out[..., :3] = white * np.exp(-np.clip((r - 0.5) * 0.9, 0, 1))[..., None] * np.float32([1.0, 0.97, 0.96])
     choice = rng.integers(0, 3) if dark > 0.35 and rng.random() < 0.95 else rng.integers(0, len(IRISES))
     iris, pupil = rng.uniform(0.40, 0.45), rng.uniform(0.12, 0.21)

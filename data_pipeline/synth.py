@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from emoreason.data_pipeline import actions, expression, hair, ict, scene
-from emoreason.data_pipeline.person import Person, make
+from emoreason.data_pipeline.person import LIPS_MEET, Person, make
 
 SHARED = 12  # pictures per person: making one costs as much as several pictures
 _PERSON, _ITEM = 1, 2  # streams of random numbers
@@ -29,7 +29,7 @@ class Studio:
     def person(self, seed: int, identity: int) -> Person:
         key = (seed, identity)
         if key not in self.people:
-            self.people[key] = make(self.model, self.skull, np.random.default_rng([seed, _PERSON, identity]))
+            self.people[key] = make(self.model, self.shapes, self.skull, np.random.default_rng([seed, _PERSON, identity]))
             while len(self.people) > 4:
                 self.people.popitem(last=False)
         return self.people[key]
@@ -66,9 +66,9 @@ def pose_face(model: Studio, person: Person, shown: expression.Expression) -> tu
     actions.look(weights, shown.gaze)
     mesh = scene.deform(model.model, model.shapes, person, weights)
     marks = mesh[model.model.landmarks]
-    gap = float(np.linalg.norm(marks[[61, 62, 63]] - marks[[67, 66, 65]], axis=1).mean())
+    gap = float((marks[[61, 62, 63], 1] - marks[[67, 66, 65], 1]).mean())
     aus = dict(shown.aus)
-    aus[25] = expression.lips_apart((gap - 0.09) * 6.4 / float(np.linalg.norm(marks[36] - marks[45]) - 2.5))
+    aus[25] = expression.lips_apart((gap - LIPS_MEET) * 6.4 / float(np.linalg.norm(marks[36] - marks[45]) - 2.5))
     aus[43] = max(expression.eyes_closed(weights.get("eyeBlink" + s, 0.0)) for s in ("_L", "_R")) if 43 in aus else 0.0
     return mesh, {a: round(v, 2) for a, v in sorted(aus.items()) if v >= 0.05}
 
