@@ -127,14 +127,15 @@ def _wanted(index: Index, fps: float | None, count: int | None, times: Sequence[
             raise UserError(f"{bad[0]:g} s is outside {info.path}, which has 0 to {info.duration:.2f} s")
     else:
         return np.arange(len(have))
-    return nearest(have, asked)
+    return np.unique(nearest(have, asked))
 
 
 def nearest(times: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """For increasing ``times`` (N,), the numbers of those nearest to ``asked`` (M,), each once, increasing."""
+    """(M,): for each of ``asked`` (M,), the number of the nearest of the increasing ``times`` (N,); the earlier of
+    two that are as near."""
     right = np.clip(np.searchsorted(times, asked), 0, len(times) - 1)
     left = np.maximum(right - 1, 0)
-    return np.unique(np.where(np.abs(times[left] - asked) <= np.abs(times[right] - asked), left, right))
+    return np.where(np.abs(times[left] - asked) <= np.abs(times[right] - asked), left, right)
 
 
 def _shape(info: Info, max_side: int | None) -> tuple[int, int]:
