@@ -49,18 +49,19 @@ def both(name: str, gain: float) -> dict[str, float]:
 SHAPES: dict[int, dict[str, float]] = {
     1: {**both("browInnerUp", 1.35)},
     2: {**both("browOuterUp", 1.0), **both("browInnerUp", 0.1)},
-    4: {**both("browDown", 0.85), **both("browInnerDown", 0.8), **both("browTogether", 0.72), **both("foldDown", 0.6)},
+    4: {**both("browDown", 0.85), **both("browInnerDown", 0.8), **both("browTogether", 0.72),
+        **both("foldDown", 0.6)},
     5: {**both("eyeWide", 1.15)},
     6: {**both("cheekSquint", 0.75), **both("cheekRaiser", 0.65), **both("cheekBulge", 1.3),
         **both("browOuterDown", 0.6), **both("eyeBlink", 0.05), **both("lidPouch", 0.4)},
     7: {**both("eyeSquint", 1.25), **both("lidLowerUp", 0.9), **both("lidPouch", 0.8), **both("eyeBlink", 0.15)},
     9: {**both("noseSneer", 0.85), **both("browInnerDown", 0.75), **both("browDown", 0.35), **both("wingUp", 0.9),
         **both("triangleUp", 0.7), **both("eyeSquint", 0.35), **both("browTogether", 0.3)},
-    10: {**both("mouthUpperUp", 0.85), **both("upperLipSquare", 0.8), **both("wingUp", 0.45), **both("triangleUp", 0.45),
-         **both("foldBulge", 0.5)},
+    10: {**both("mouthUpperUp", 0.85), **both("upperLipSquare", 0.8), **both("wingUp", 0.45),
+         **both("triangleUp", 0.45), **both("foldBulge", 0.5)},
     11: {**both("mouthUpperUp", 0.18), **both("foldBulge", 1.1)},
-    12: {**both("mouthSmile", 1.15), **both("lipsWide", 0.45), **both("foldBulge", 1.0), **both("cheekBulge", 0.3),
-         "mouthRollUpper": 0.10, "mouthRollLower": 0.08},
+    12: {**both("mouthSmile", 1.15), **both("lipsWide", 0.45), **both("foldBulge", 1.0),
+         **both("cheekBulge", 0.3), "mouthRollUpper": 0.10, "mouthRollLower": 0.08},
     13: {**both("mouthSmile", 0.5), **both("cheekPuff", 0.2)},
     14: {**both("mouthDimple", 0.95), **both("dimple", 0.9)},
     15: {**both("mouthFrown", 1.45), **both("cornerPouch", 1.0)},
@@ -89,11 +90,11 @@ def strength(intensity: float) -> float:
 
 
 def weights(aus: dict[int, float], sides: dict[int, tuple[float, float]] | None = None,
-            gain: dict[int, float] | None = None) -> dict[str, float]:
+            gain: dict[int, float] | None = None, parting: float = 0.3) -> dict[str, float]:
     """Shape weights of AU intensities (0-5).
 
     sides: AU -> intensities (right, left) where they differ, the subject's own; gain: AU -> how far this person's
-    face moves, 1 on average.
+    face moves, 1 on average; parting: the upper lip's share of AU25.
     """
     out: dict[str, float] = {}
     sides, gain = sides or {}, gain or {}
@@ -102,6 +103,11 @@ def weights(aus: dict[int, float], sides: dict[int, tuple[float, float]] | None 
         for name, full in SHAPES.get(au, {}).items():
             one = right if name.endswith("_R") else left if name.endswith("_L") else value
             out[name] = out.get(name, 0.0) + full * strength(one) * gain.get(au, 1.0)
+    if 25 in aus:  # a smile bares the upper teeth, a slack mouth the lower
+        amount = strength(aus[25]) * gain.get(25, 1.0)
+        for side in ("_L", "_R"):
+            out["mouthUpperUp" + side] += amount * 0.40 * (parting - 0.3)
+            out["mouthLowerDown" + side] -= amount * 0.45 * (parting - 0.3)
     _interact(aus, out)
     return {name: min(value, 1.6) for name, value in out.items() if abs(value) > 1e-4}
 
@@ -128,10 +134,11 @@ def _interact(aus: dict[int, float], out: dict[str, float]) -> None:
         smile, frown = out.get("mouthSmile" + side, 0.0), out.get("mouthFrown" + side, 0.0)
         if smile > 0.0 and frown > 0.0:
             out["mouthFrown" + side] = frown * max(0.35, 1.0 - 0.5 * smile)
-        rise = out.get("cheekSquint" + side, 0.0) + out.get("cheekRaiser" + side, 0.0) + out.get("eyeSquint" + side, 0.0)
+        lower_lid = [name + side for name in ("cheekSquint", "cheekRaiser", "eyeSquint")]
+        rise = sum(out.get(name, 0.0) for name in lower_lid)
         if rise > 2.1:  # the lower lid cannot pass the pupil
-            for name in ("cheekSquint", "cheekRaiser", "eyeSquint"):
-                out[name + side] = out.get(name + side, 0.0) * 2.1 / rise
+            for name in lower_lid:
+                out[name] = out.get(name, 0.0) * 2.1 / rise
     out["jawOpen"] = min(out.get("jawOpen", 0.0), 1.05)
 
 

@@ -33,10 +33,12 @@ LINES: dict[int, list[tuple[list[tuple[float, float]], float, float]]] = {
         ([(0.516, 0.700), (0.538, 0.690), (0.558, 0.670)], 0.0046, 0.12),
         ([(0.5, 0.757), (0.525, 0.760), (0.545, 0.768)], 0.0046, 0.10),
         ([(0.560, 0.640), (0.590, 0.605), (0.606, 0.560)], 0.0075, 0.15),
-        ([(0.560, 0.700), (0.590, 0.680), (0.620, 0.672)], 0.0050, 0.09), ([(0.527, 0.778), (0.529, 0.805)], 0.005, 0.07)],
+        ([(0.560, 0.700), (0.590, 0.680), (0.620, 0.672)], 0.0050, 0.09),
+        ([(0.527, 0.778), (0.529, 0.805)], 0.005, 0.07)],
     10: [([(0.572, 0.615), (0.592, 0.590), (0.608, 0.558), (0.626, 0.528)], 0.0078, 0.19)],
     11: [([(0.592, 0.590), (0.612, 0.550), (0.632, 0.505)], 0.0075, 0.15)],
-    12: [([(0.588, 0.598), (0.606, 0.562), (0.632, 0.518), (0.655, 0.468), (0.664, 0.425), (0.658, 0.388)], 0.0085, 0.22),
+    12: [([(0.588, 0.598), (0.606, 0.562), (0.632, 0.518), (0.655, 0.468), (0.664, 0.425), (0.658, 0.388)],
+          0.0085, 0.22),
          ([(0.622, 0.452), (0.636, 0.440)], 0.006, 0.09)],
     14: [([(0.634, 0.472), (0.643, 0.445), (0.640, 0.410)], 0.0062, 0.20), ([(0.664, 0.440)], 0.012, -0.06)],
     15: [([(0.618, 0.436), (0.632, 0.412), (0.640, 0.375)], 0.0065, 0.17), ([(0.660, 0.385)], 0.012, -0.06),
@@ -45,7 +47,8 @@ LINES: dict[int, list[tuple[list[tuple[float, float]], float, float]]] = {
     17: [([(0.5, 0.345), (0.540, 0.340), (0.570, 0.326)], 0.0075, 0.20)],
     18: [([(u, 0.520), (u * 1.06 - 0.03, 0.548)], 0.0036, 0.07) for u in (0.52, 0.545, 0.57)]
         + [([(u, 0.352), (u * 1.06 - 0.03, 0.332)], 0.0036, 0.07) for u in (0.515, 0.54, 0.565)],
-    20: [([(0.652, 0.470), (0.668, 0.430), (0.664, 0.380)], 0.0070, 0.10), ([(0.54, 0.346), (0.5, 0.350)], 0.008, 0.06)],
+    20: [([(0.652, 0.470), (0.668, 0.430), (0.664, 0.380)], 0.0070, 0.10),
+         ([(0.54, 0.346), (0.5, 0.350)], 0.008, 0.06)],
     22: [([(0.5, 0.338), (0.540, 0.342), (0.570, 0.352)], 0.0075, 0.10)],
     23: [([(u, 0.516), (u * 1.06 - 0.03, 0.540)], 0.0032, 0.08) for u in (0.515, 0.535, 0.558, 0.58)]
         + [([(u, 0.356), (u * 1.06 - 0.03, 0.338)], 0.0032, 0.08) for u in (0.515, 0.535, 0.558, 0.58)],
@@ -55,11 +58,12 @@ LINES: dict[int, list[tuple[list[tuple[float, float]], float, float]]] = {
     28: [([(u, 0.520), (u * 1.06 - 0.03, 0.545)], 0.0036, 0.07) for u in (0.52, 0.55, 0.58)]
         + [([(0.5, 0.338), (0.545, 0.342), (0.585, 0.358)], 0.0070, 0.14)],
 }
-BAGS = [([(0.595, 0.692), (0.630, 0.679), (0.668, 0.682), (0.698, 0.696)], 0.0055, 0.11), ([(0.64, 0.697)], 0.010, -0.05)]
+BAGS = [([(0.595, 0.692), (0.630, 0.679), (0.668, 0.682), (0.698, 0.696)], 0.0055, 0.11),
+        ([(0.64, 0.697)], 0.010, -0.05)]
 MARIONETTE = [([(0.618, 0.432), (0.632, 0.395), (0.630, 0.350)], 0.0060, 0.13)]
 
 
-def _spline(points: np.ndarray, steps: int = 10) -> np.ndarray:
+def _spline(points: np.ndarray, steps: int = 6) -> np.ndarray:
     """Catmull-Rom through (n, 2) points."""
     p = np.concatenate([points[:1], points, points[-1:]])
     t = np.linspace(0, 1, steps, endpoint=False)[:, None]
@@ -72,7 +76,7 @@ def _stroke(line: np.ndarray, width: float, depth: float) -> Patch:
     """One furrow with its raised rims (or one bulge), as a patch of the height map."""
     px = np.stack([line[:, 0] * SIDE, (1 - line[:, 1]) * SIDE], 1)
     sigma = width * SIDE
-    pad = int(6 * sigma) + 2
+    pad = int(5 * sigma) + 2
     low = np.maximum(np.floor(px.min(0)).astype(int) - pad, 0)
     high = np.minimum(np.ceil(px.max(0)).astype(int) + pad, SIDE)
     canvas = np.zeros((high[1] - low[1], high[0] - low[0]), np.float32)
@@ -91,17 +95,22 @@ def _stroke(line: np.ndarray, width: float, depth: float) -> Patch:
     return slice(low[1], high[1]), slice(low[0], high[0]), (-depth * (groove - 0.45 * rims)).astype(np.float32)
 
 
-def draw(lines: list, rng: np.random.Generator, side: int) -> list[Patch]:
-    """The patches of one side (+1 the subject's left, -1 right), each line a little different per person."""
+def draw(lines: list, rng: np.random.Generator) -> list[Patch]:
+    """The patches of the subject's left, each line a little different per person."""
     out = []
     for points, width, depth in lines:
         line = np.array(points, np.float64)
         shift = rng.normal(0, 0.0035, 2) * (1, 0.9)
         middle = line[:, 0] == 0.5  # lines that cross the midline stay joined there
         line[~middle] += shift + rng.normal(0, 0.0015, line[~middle].shape)
-        line[:, 0] = 0.5 + (line[:, 0] - 0.5) * side
         out.append(_stroke(line, width * float(rng.uniform(0.85, 1.2)), depth * float(rng.uniform(0.6, 1.3))))
     return out
+
+
+def mirrored(patches: list[Patch]) -> list[Patch]:
+    """The same furrows on the subject's right."""
+    return [(rows, slice(SIDE - columns.stop, SIDE - columns.start), heights[:, ::-1])
+            for rows, columns, heights in patches]
 
 
 def pebbles(rng: np.random.Generator) -> Patch:
@@ -120,21 +129,24 @@ class Creases:
     def __init__(self, rng: np.random.Generator, age: float):
         """age in [0, 1] (child to old): sets how deep the skin folds and what stays at rest."""
         self.depth = float(np.clip(0.9 + 1.1 * age + rng.normal(0, 0.25), 0.6, 2.3))
-        self.patches = {(au, s): draw(lines, rng, s) for au, lines in LINES.items() for s in (1, -1)}
-        chin = pebbles(rng)
-        self.patches[17, 1].append((chin[0], chin[1], 0.5 * chin[2]))
-        self.patches[17, -1].append((chin[0], chin[1], 0.5 * chin[2]))
+        self.patches: dict[tuple[int, int], list[Patch]] = {}
+        for au, lines in LINES.items():
+            self.patches[au, 1] = draw(lines, rng)
+            self.patches[au, -1] = mirrored(self.patches[au, 1])
+        rows, columns, heights = pebbles(rng)
+        for side in (1, -1):
+            self.patches[17, side].append((rows, columns, 0.5 * heights))
         self.static = np.zeros((SIDE, SIDE), np.float32)
-        old = np.clip(age * 1.25 - 0.1, 0, 1)
+        old = float(np.clip(age * 1.25 - 0.1, 0, 1))
         resting = {1: 0.45, 2: 0.40, 4: 0.45, 6: 0.32, 11: 0.45, 12: 0.42, 18: 0.4}
         for au, most in resting.items():
             amount = most * old * rng.uniform(0, 1.0) + (0.18 * rng.random() if au in (11, 12) else 0.0)
-            for s in (1, -1):
-                self._add(self.static, self.patches[au, s], amount * rng.uniform(0.85, 1.15))
+            for side in (1, -1):
+                self._add(self.static, self.patches[au, side], amount * rng.uniform(0.85, 1.15))
         for lines, most in ((BAGS, 0.85), (MARIONETTE, 0.7)):
-            amount = most * (0.15 + 0.85 * old) * rng.random()
-            for s in (1, -1):
-                self._add(self.static, draw(lines, rng, s), amount)
+            amount, left = most * (0.15 + 0.85 * old) * rng.random(), draw(lines, rng)
+            for patches in (left, mirrored(left)):
+                self._add(self.static, patches, amount)
 
     @staticmethod
     def _add(target: np.ndarray, patches: list[Patch], amount: float) -> None:

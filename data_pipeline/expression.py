@@ -9,29 +9,32 @@ import numpy as np
 from emoreason.facs import MEASURED_AUS, PRESENT, PROTOTYPES, prototype_support
 
 # Pairs that cannot or hardly show together; the weaker one goes.
-_CLASHES = ((5, 43), (10, 24), (10, 28), (12, 18), (12, 22), (14, 18), (14, 22), (16, 24), (16, 28), (17, 27), (18, 20),
-            (18, 23), (18, 24), (18, 27), (18, 28), (20, 22), (20, 28), (22, 24), (22, 28), (23, 27), (23, 28), (24, 25),
-            (24, 26), (24, 27), (24, 28), (25, 28), (26, 27), (26, 28), (27, 28), (10, 18), (9, 27), (12, 28), (15, 27))
+_CLASHES = ((5, 43), (10, 24), (10, 28), (12, 18), (12, 22), (14, 18), (14, 22), (16, 24), (16, 28), (17, 27),
+            (18, 20), (18, 23), (18, 24), (18, 27), (18, 28), (20, 22), (20, 28), (22, 24), (22, 28), (23, 27),
+            (23, 28), (24, 25), (24, 26), (24, 27), (24, 28), (25, 28), (26, 27), (26, 28), (27, 28), (10, 18), (9, 27),
+            (12, 28), (15, 27))
 _SINGLES = tuple(a for a in MEASURED_AUS) + (11, 16)
 _VISEMES = ({25: 2.0}, {25: 2.0, 26: 1.5}, {25: 1.5, 26: 2.5}, {22: 2.0, 25: 1.5}, {18: 2.5}, {18: 2.0, 26: 1.0},
             {20: 1.5, 25: 2.0}, {24: 1.5}, {23: 1.5}, {28: 1.5}, {16: 1.5, 25: 1.5}, {17: 1.5, 24: 1.0})
+_SPEECH = {a for viseme in _VISEMES for a in viseme}
 # AU: (valence, arousal) at full strength. Ours: the circumplex names emotions, not AUs.
 _AFFECT = {1: (-0.15, 0.15), 2: (0.0, 0.25), 4: (-0.40, 0.15), 5: (-0.05, 0.45), 6: (0.25, 0.10), 7: (-0.10, 0.20),
-           9: (-0.60, 0.25), 10: (-0.40, 0.20), 11: (-0.15, -0.05), 12: (0.80, 0.20), 14: (-0.20, -0.05), 15: (-0.50, -0.15),
-           16: (-0.15, 0.15), 17: (-0.25, 0.0), 20: (-0.40, 0.40), 22: (-0.20, 0.30), 23: (-0.35, 0.30), 24: (-0.25, 0.10),
-           26: (0.0, 0.25), 27: (0.0, 0.60), 43: (0.0, -0.40)}
+           9: (-0.60, 0.25), 10: (-0.40, 0.20), 11: (-0.15, -0.05), 12: (0.80, 0.20), 14: (-0.20, -0.05),
+           15: (-0.50, -0.15), 16: (-0.15, 0.15), 17: (-0.25, 0.0), 20: (-0.40, 0.40), 22: (-0.20, 0.30),
+           23: (-0.35, 0.30), 24: (-0.25, 0.10), 26: (0.0, 0.25), 27: (0.0, 0.60), 43: (0.0, -0.40)}
 
 
 @dataclass
 class Expression:
     """aus: AU -> intensity 0-5 (the stronger side); sides: AU -> (right, left) where they differ, the subject's own;
-    drawn: the emotion whose prototype this was, or None; gaze: degrees to the image's right and up; droop: a lid
-    that hangs a little without being AU43, as a share of closure."""
+    drawn: the emotion whose prototype this was, or None; gaze: degrees to the image's right and up; parting: how far
+    AU25 lifts the upper lip rather than lowering the lower one, 0-1."""
 
     aus: dict[int, float]
     sides: dict[int, tuple[float, float]] = field(default_factory=dict)
     drawn: str | None = None
     gaze: tuple[float, float] = (0.0, 0.0)
+    parting: float = 0.3
 
 
 def settle(aus: dict[int, float]) -> dict[int, float]:
@@ -77,7 +80,8 @@ def draw(rng: np.random.Generator) -> Expression:
     aus = settle(aus)
     sides = _sides(rng, aus, drawn)
     gaze = (float(np.clip(rng.normal(0, 9), -28, 28)), float(np.clip(rng.normal(-1, 6), -20, 16)))
-    return Expression(aus, sides, drawn, gaze)
+    parting = float(rng.uniform(0.3, 1.0) if aus.get(12, 0.0) >= PRESENT else rng.beta(1.2, 2.0))
+    return Expression(aus, sides, drawn, gaze, parting)
 
 
 def _prototype(rng: np.random.Generator, name: str) -> dict[int, float]:
@@ -99,8 +103,8 @@ def _sides(rng: np.random.Generator, aus: dict[int, float], drawn: str | None) -
         else:
             weak = value * float(rng.uniform(0.0, 0.3) if lean < 0.04 else rng.uniform(0.5, 0.95))
         sides[a] = (value, weak) if rng.random() < 0.5 else (weak, value)
-    if drawn == "contempt" and 12 in sides and 14 in sides and (sides[12][0] > sides[12][1]) != (sides[14][0] > sides[14][1]):
-        sides[14] = sides[14][::-1]
+    if drawn == "contempt" and 12 in sides and 14 in sides:  # on the same side
+        sides[14] = tuple(sorted(sides[14], reverse=sides[12][0] > sides[12][1]))
     return sides
 
 
@@ -116,6 +120,8 @@ def emotion_of(aus: dict[int, float], one_sided: dict[int, str] | None = None, d
     ``drawn`` (the prototype that the set came from) counts where it is among the best supported.
     """
     support = prototype_support(aus, one_sided)
+    if any(v >= PRESENT and (drawn != "neutral" or a not in _SPEECH) for a, v in aus.items() if a not in (25, 26, 43)):
+        support["neutral"] = 0.0
     best = max(support.values())
     if drawn in support and support[drawn] >= 0.25 and support[drawn] >= best - 0.2:
         return drawn
@@ -140,4 +146,4 @@ def lips_apart(gap: float) -> float:
 
 def eyes_closed(closure: float) -> float:
     """AU43 from the share of the eye's opening that the upper lid has given up, 0-1."""
-    return float(np.interp(closure, [0.1, 0.22, 0.4, 0.65, 0.85, 0.97], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]))
+    return float(np.interp(closure, [0.06, 0.15, 0.32, 0.55, 0.80, 0.97], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]))

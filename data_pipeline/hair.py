@@ -19,14 +19,24 @@ BANDS = {"curtain": (0.01, 0.39), "fringe": (0.41, 0.79), "cloth": (0.81, 0.99)}
 Mesh = tuple[np.ndarray, np.ndarray, np.ndarray, int]  # vertices (n, 3), uv (n, 2), triangles (t, 3), material
 
 
-def scalp(points: np.ndarray, recede: float = 0.0, phase: float = 0.0) -> np.ndarray:
-    """How far inside the hairy part of the head a point lies, in cm (negative: bare skin). points (..., 3)."""
-    x, y, z = points[..., 0], points[..., 1], points[..., 2]
-    line = np.interp(z, [-9, -6, -3, -1, 0.5, 2, 3.2, 4.5, 6, 8, 10], [-3.5, -3, -1, 2.5, 4.5, 5.0, 3.2, 6.5, 8.6, 10.2, 10.6])
-    temple = recede * np.exp(-((np.abs(x) - 4.5) / 1.6) ** 2) * (z > 4)
-    out = y - line - temple - 0.35 * np.sin(x * 0.8 + phase) * (z > 4)
-    ear = (np.abs(x) > 7.5) & (z < 3.0) & (z > -3.0) & (y < 5.2) & (y > -2)
-    return np.where(ear, -2.0, out).astype(np.float32)
+class Scalp:
+    """How far inside the hairy part of the head each point of an array (..., 3) lies, in cm; negative: bare skin."""
+
+    def __init__(self, points: np.ndarray) -> None:
+        x, y, z = points[..., 0], points[..., 1], points[..., 2]
+        line = np.interp(z, [-9, -6, -3, -1, 0.5, 2, 3.2, 4.5, 6, 8, 10],
+                         [-3.5, -3, -1, 2.5, 4.5, 5.0, 3.2, 6.5, 8.6, 10.2, 10.6])
+        ear = (np.abs(x) > 7.5) & (z < 3.0) & (z > -3.0) & (y < 5.2) & (y > -2)
+        self.height = np.where(ear | np.isnan(x), -9.0, y - line).astype(np.float32)
+        front = z > 4
+        self.temple = np.where(front, np.exp(-((np.abs(x) - 4.5) / 1.6) ** 2), 0).astype(np.float32)
+        self.sine = np.where(front, 0.35 * np.sin(x * 0.8), 0).astype(np.float32)
+        self.cosine = np.where(front, 0.35 * np.cos(x * 0.8), 0).astype(np.float32)
+
+    def field(self, recede: float, phase: float) -> np.ndarray:
+        """(...) cm; recede: how far the temples go back, cm; phase: where the hairline waves."""
+        return (self.height - np.float32(recede) * self.temple - np.float32(math.cos(phase)) * self.sine
+                - np.float32(math.sin(phase)) * self.cosine)
 
 
 @lru_cache(maxsize=2)
@@ -41,11 +51,15 @@ def _directions(count: int, rows: int, reach: float) -> np.ndarray:
 
 
 class Skull:
-    """The head's surface along fixed directions: ``radius(base)`` gives (rows, count) cm for a person's vertices."""
+    """What hair and clothes follow: the scalp and the heights under the texels, and the head's surface along fixed
+    directions: ``radius(base)`` gives (rows, count) cm for a person's vertices."""
 
     COUNT, ROWS, REACH = 73, 25, 1.75
 
     def __init__(self, model: FaceModel) -> None:
+        self.scalps = [Scalp(model.face_map), Scalp(model.head_map), Scalp(model.vertices)]
+        self.heights = [np.nan_to_num(m[..., 1]) for m in (model.face_map, model.head_map)]
+        self.widths = [np.abs(np.nan_to_num(m[..., 0])) for m in (model.face_map, model.head_map)]
         self.directions = _directions(self.COUNT, self.ROWS, self.REACH)
         points = model.vertices
         ears = (np.abs(points[:, 0]) > 7.4) & (points[:, 1] < 5.5) & (points[:, 2] < 3.5)
@@ -70,11 +84,13 @@ def _sheet(points: np.ndarray, band: str, across: tuple[float, float] = (0.0, 1.
     uv = np.empty((rows, columns, 2), np.float32)
     uv[..., 0], uv[..., 1] = np.linspace(*across, columns), np.linspace(low, high, rows)[:, None]
     a = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).ravel()
-    triangles = np.concatenate([np.stack([a, a + columns, a + 1], 1), np.stack([a + 1, a + columns, a + columns + 1], 1)])
+    triangles = np.concatenate([np.stack([a, a + columns, a + 1], 1),
+                                np.stack([a + 1, a + columns, a + columns + 1], 1)])
     return points.reshape(-1, 3), uv.reshape(-1, 2), triangles.astype(np.int32), HAIR
 
 
-def _on_skull(skull: Skull, radius: np.ndarray, theta: np.ndarray, phi: np.ndarray, above: np.ndarray | float) -> np.ndarray:
+def _on_skull(skull: Skull, radius: np.ndarray, theta: np.ndarray, phi: np.ndarray,
+              above: np.ndarray | float) -> np.ndarray:
     """Points above the skull in cm at angles theta (0: front) and phi (0: crown), radians."""
     column = np.clip((theta + math.pi) / (2 * math.pi) * (Skull.COUNT - 1), 0, Skull.COUNT - 1).astype(np.float32)
     row = np.clip((phi - 0.02) / (Skull.REACH - 0.02) * (Skull.ROWS - 1), 0, Skull.ROWS - 1).astype(np.float32)
@@ -86,16 +102,15 @@ def _on_skull(skull: Skull, radius: np.ndarray, theta: np.ndarray, phi: np.ndarr
 def long_hair(skull: Skull, radius: np.ndarray, rng: np.random.Generator, length: float, volume: float) -> Mesh:
     """A curtain from the crown round the sides and back, open at the face, hanging ``length`` cm below the ears."""
     opening = rng.uniform(0.85, 1.25)
-    theta = np.linspace(opening, 2 * math.pi - opening, 70)
-    theta = np.where(theta > math.pi, theta - 2 * math.pi, theta)
-    down = np.linspace(0.15, 1.5, 16)
-    t, p = np.meshgrid(theta, down)
-    pull = np.clip(1 - p / 1.2, 0, 1) * 0.35 * np.cos(t)  # the front strands start further back
+    across, p = np.meshgrid(np.linspace(-1, 1, 70), np.linspace(0.12, 1.5, 16))
+    edge = opening * np.clip((p - 0.25) / 0.9, 0, 1) ** 0.6  # near the crown it closes over the parting
+    t = np.sign(across) * (edge + (math.pi - edge) * (1 - np.abs(across)))
     lift = volume * (0.5 + 0.5 * np.sin(p)) * (1 + 0.12 * np.sin(9 * t + rng.uniform(0, 6)))
-    top = _on_skull(skull, radius, t, p - pull * 0.4, lift)
+    top = _on_skull(skull, radius, t, p, lift)
     wave = rng.uniform(0, 0.5)
     drop = np.linspace(0, 1, 13)[1:, None]
     low = top[-1][None].repeat(12, 0)
+    theta = t[-1]
     ends = length * (1 + 0.06 * np.sin(5 * theta + rng.uniform(0, 6)))
     low[..., 1] -= drop * ends
     swing = 1 + drop * rng.uniform(-0.12, 0.10) + 0.04 * wave * np.sin(drop * 9 + theta * 3)
@@ -182,7 +197,8 @@ def glasses(base: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -
         ear = base[landmarks[0 if side < 0 else 16]] + (side * 0.9, 0.6, -3.0)
         paths.append(np.linspace(hinge, ear, 8))
     inner = [lenses[0][np.argmax(lenses[0][:, 0])], lenses[1][np.argmin(lenses[1][:, 0])]]
-    paths.append(np.linspace(inner[0], inner[1], 6) + np.array([[0, 0.25 * math.sin(k * math.pi / 5), 0] for k in range(6)]))
+    arch = np.array([[0, 0.25 * math.sin(k * math.pi / 5), 0] for k in range(6)])
+    paths.append(np.linspace(inner[0], inner[1], 6) + arch)
     thick = rng.uniform(0.07, 0.24)
     points, triangles, start = [], [], 0
     for path in paths:
@@ -192,7 +208,8 @@ def glasses(base: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -
         u = np.cross(along, [0.2, 0.3, 1.0])
         u /= np.linalg.norm(u, axis=1, keepdims=True) + 1e-9
         v = np.cross(along, u)
-        ring = path[:, None] + thick * (np.cos(around)[None, :, None] * u[:, None] + np.sin(around)[None, :, None] * v[:, None])
+        cosine, sine = np.cos(around)[None, :, None], np.sin(around)[None, :, None]
+        ring = path[:, None] + thick * (cosine * u[:, None] + sine * v[:, None])
         points.append(ring.reshape(-1, 3))
         n = len(path)
         for k in range(n - 1):

@@ -24,10 +24,10 @@ class Person:
     base (V, 3) cm: head and face without expression; hanging (H, 3) cm: hair and glasses, fixed to the head;
     puff (V,) cm: short hair's thickness along the normals; triangles (T, 3), materials (T,), triangles_uv (T, 3),
     uv (U, 2): of base and hanging together; textures (4, SIDE, SIDE, 5) as in ``raster.shade``; pores (SIDE, SIDE)
-    cm; flats (9, 5); skin (2,): gloss, translucency; rest: shape weights at rest; blink: the weight of eyeBlink that closes the right and
-    the left eye; gain: AU -> expressivity, 1 on
-    average; eyes (2, 4) cm: centre and radius, the subject's right first; lenses (2, 24, 3) cm or None; tint: the
-    lenses' darkness and reflection in [0, 1]; traits: what was drawn, for looking things up.
+    cm; flats (9, 5); skin (2,): gloss, translucency; rest: shape weights at rest; blink: the weights of eyeBlink
+    that close the right and the left eye; gain: AU -> expressivity, 1 on average; eyes (2, 4) cm: centre and
+    radius, the subject's right first; lenses (2, 24, 3) cm or None; tint: the lenses' darkness and reflection in
+    [0, 1]; traits: what was drawn, for looking things up.
     """
 
     base: np.ndarray
@@ -113,11 +113,11 @@ def make(model: FaceModel, shapes: Shapes, skull: hair.Skull, rng: np.random.Gen
     balls = [_round_eyes(base, (model.vertex_material == EYE) & (model.vertices[:, 0] * s > 0)) for s in (-1, 1)]
     textures = np.zeros((4, SIDE, SIDE, 5), np.float32)
     textures[0], pores = skin.face(model, rng, tone, dark, hair_colour, male, age)
-    textures[1], textures[2] = skin.head(rng, tone), skin.eye(rng, dark)
+    textures[1], textures[2, ..., :3] = skin.head(rng, tone), skin.eye(rng, dark)
     textures[3] = hair.strands(rng, hair_colour)
     style = STYLES[rng.choice(len(STYLES), p=_STYLES_MALE if male else _STYLES_FEMALE)]
-    puff = _scalp_hair(model, rng, textures, style, hair_colour, age if male else 0.0)
-    _clothes(model, rng, textures)
+    puff = _scalp_hair(model, skull, rng, textures, style, hair_colour, age if male else 0.0)
+    _clothes(skull, rng, textures)
 
     meshes: list[hair.Mesh] = []
     radius = skull.radius(base)
@@ -125,7 +125,7 @@ def make(model: FaceModel, shapes: Shapes, skull: hair.Skull, rng: np.random.Gen
         meshes.append(hair.long_hair(skull, radius, rng, rng.uniform(3, 16), rng.uniform(0.5, 1.7)))
     if style == "hat":
         meshes.append(hair.hat(skull, radius, rng))
-    if style in ("long", "short", "volume") and rng.random() < (0.5 if style == "long" else 0.3):
+    if style in ("long", "short", "volume") and rng.random() < (0.45 if style == "long" else 0.38):
         meshes.append(hair.fringe(skull, radius, rng))
     lenses = None
     if rng.random() < 0.22:
@@ -160,7 +160,8 @@ def make(model: FaceModel, shapes: Shapes, skull: hair.Skull, rng: np.random.Gen
         np.ascontiguousarray(np.concatenate(triangles_uv), dtype=np.int32), np.concatenate(uv).astype(np.float32),
         textures, pores, Creases(rng, age), flats,
         np.float32([rng.uniform(0.05, 0.14), rng.uniform(0.22, 0.4)]), rest, blink,
-        {au: float(np.clip(vigour + rng.normal(0, 0.08), 0.75, 1.25)) for au in SHAPES}, np.stack(balls), lenses,
+        {au: float(np.clip(vigour + rng.normal(0, 0.08), 0.75, 1.25)) for au in SHAPES if au != 43},
+        np.stack(balls), lenses,
         (float(rng.uniform(0, 0.25) ** 1.5), float(rng.uniform(0, 0.4) ** 1.5)),
         {"male": male, "age": age, "skin": dark, "hair": style, "glasses": lenses is not None})
 
@@ -173,30 +174,29 @@ def _round_eyes(base: np.ndarray, part: np.ndarray) -> np.ndarray:
     return ball
 
 
-def _scalp_hair(model: FaceModel, rng: np.random.Generator, textures: np.ndarray, style: str, colour: np.ndarray,
-                age: float) -> np.ndarray:
+def _scalp_hair(model: FaceModel, skull: hair.Skull, rng: np.random.Generator, textures: np.ndarray, style: str,
+                colour: np.ndarray, age: float) -> np.ndarray:
     """Paint the hairy scalp into the face and head textures; the hair's thickness (V,) cm over the skin."""
     recede, phase, shift = rng.uniform(0, 3.5) * age, rng.uniform(0, 6), rng.normal(0, 0.5)
     thick = {"bald": 0.0, "buzz": 0.12, "short": 0.6, "volume": 1.5, "curly": 1.3, "long": 0.3, "hat": 0.25}[style]
     thick *= rng.uniform(0.8, 1.3)
-    if style == "bald":
-        amount = rng.choice([0.0, 0.25])  # shaven: a shadow
-    else:
-        amount = 1.0
+    amount = 1.0 if style != "bald" else 0.25 * float(rng.random() < 0.5)  # shaven: at most a shadow
     curl = style == "curly"
-    for layer, surface in ((0, model.face_map), (1, model.head_map)):
-        inside = np.nan_to_num(hair.scalp(surface, recede, phase), nan=-5.0) - shift
+    for layer in (0, 1):
+        inside = skull.scalps[layer].field(recede, phase) - np.float32(shift)
+        rows = np.nonzero(inside.max(1) > -0.6)[0]
+        box = np.s_[rows[0]:rows[-1] + 1]
         edge = 0.15 + 0.22 * skin.noise(rng, (90, SIDE)) + 0.18 * skin.noise(rng, 24)
-        cover = np.clip((inside / 2.2 - edge * (0.6 if curl else 1.0)) * 6, 0, 1) * amount
+        cover = np.clip((inside[box] / 2.2 - edge[box] * (0.6 if curl else 1.0)) * 6, 0, 1) * amount
         tone = 0.5 + 0.20 * skin.noise(rng, 110 if curl else (48, SIDE)) + 0.12 * skin.noise(rng, 20)
         if curl:
             tone += 0.25 * skin.noise(rng, 60)
-        target = textures[layer]
-        target[..., :3] += cover[..., None] * (colour * (0.45 + 1.1 * np.clip(tone, 0, 1.2))[..., None] - target[..., :3])
-        target[..., 3] += cover * (0.9 * np.clip(tone, 0, 1) - target[..., 3])
+        tone, target = np.clip(tone[box], 0, 1.2), textures[layer][box]
+        target[..., :3] += cover[..., None] * (colour * (0.45 + 1.1 * tone)[..., None] - target[..., :3])
+        target[..., 3] += cover * (0.9 * tone - target[..., 3])
         target[..., 4] += cover * (0.1 - target[..., 4])
     points = model.vertices
-    inside = np.clip((hair.scalp(points, recede, phase) - shift) / 1.6, 0, 1)
+    inside = np.clip((skull.scalps[2].field(recede, phase) - shift) / 1.6, 0, 1)
     inside = inside * inside * (3 - 2 * inside) * (model.vertex_material <= HEAD)
     lumps = 1 + 0.25 * np.sin(points[:, 0] * 1.7 + phase) * np.sin(points[:, 2] * 1.5)
     lumps += (0.35 if curl else 0.15) * np.sin(points[:, 0] * 4) * np.sin(points[:, 2] * 3.7 + points[:, 1] * 2)
@@ -204,11 +204,11 @@ def _scalp_hair(model: FaceModel, rng: np.random.Generator, textures: np.ndarray
     return (inside * thick * lumps * (0.6 + 0.7 * top)).astype(np.float32)
 
 
-def _clothes(model: FaceModel, rng: np.random.Generator, textures: np.ndarray) -> None:
+def _clothes(skull: hair.Skull, rng: np.random.Generator, textures: np.ndarray) -> None:
     line, slant = rng.uniform(*NECKLINE), rng.uniform(0, 0.35)
     colour = rng.uniform(0.005, 0.6, 3).astype(np.float32)
-    for layer, surface in ((0, model.face_map), (1, model.head_map)):
-        worn = np.nan_to_num(surface[..., 1], nan=0.0) < line + slant * np.abs(np.nan_to_num(surface[..., 0]))
-        cloth = colour * (1 + 0.12 * skin.noise(rng, 40) + 0.1 * skin.noise(rng, (6, 200)))[..., None]
-        textures[layer][worn, :3] = np.clip(cloth, 0.002, 0.9)[worn]
+    weave = np.clip(1 + 0.12 * skin.noise(rng, 40) + 0.1 * skin.noise(rng, (6, 200)), 0.2, 1.5)
+    for layer in (0, 1):
+        worn = skull.heights[layer] < line + slant * skull.widths[layer]
+        textures[layer][worn, :3] = colour * weave[worn][:, None]
         textures[layer][worn, 3:] = (0.15, 0.05)

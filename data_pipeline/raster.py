@@ -61,6 +61,12 @@ def flat(points, triangles, index, weights):
 
 
 @njit(fastmath=True, cache=True)
+def _span(a, b, c, limit):
+    """The first and last pixel whose middle lies between three coordinates, inside a picture ``limit`` wide."""
+    return max(int(math.ceil(min(a, b, c) - 0.5)), 0), min(int(math.floor(max(a, b, c) - 0.5)), limit - 1)
+
+
+@njit(fastmath=True, cache=True)
 def visible(points, triangles, materials, triangles_uv, uv, strands, nearness, index, weights):
     """Which triangle shows in each pixel. points (V, 3): x, y in px, depth > 0. strands (R, R, 5): hair, channel 4
     its opacity, tested at 0.5; lashes are bands of hairs. nearness (H, W) must come as 0 and index (H, W) as -1."""
@@ -74,8 +80,8 @@ def visible(points, triangles, materials, triangles_uv, uv, strands, nearness, i
         thin = m == LASH or m >= HAIR
         if (area >= 0 and not thin) or abs(area) < 1e-9:
             continue
-        left, right = max(int(math.ceil(min(x0, x1, x2) - 0.5)), 0), min(int(math.floor(max(x0, x1, x2) - 0.5)), width - 1)
-        top, low = max(int(math.ceil(min(y0, y1, y2) - 0.5)), 0), min(int(math.floor(max(y0, y1, y2) - 0.5)), height - 1)
+        left, right = _span(x0, x1, x2, width)
+        top, low = _span(y0, y1, y2, height)
         if right < left or low < top:
             continue
         inverse, w0, w1, w2 = 1.0 / area, 1.0 / points[a, 2], 1.0 / points[b, 2], 1.0 / points[c, 2]
@@ -115,8 +121,8 @@ def shadow_map(points, triangles, materials, out):
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
         if (area > -1e-9 and m < HAIR) or abs(area) < 1e-9:
             continue
-        left, right = max(int(math.ceil(min(x0, x1, x2) - 0.5)), 0), min(int(math.floor(max(x0, x1, x2) - 0.5)), side - 1)
-        top, low = max(int(math.ceil(min(y0, y1, y2) - 0.5)), 0), min(int(math.floor(max(y0, y1, y2) - 0.5)), side - 1)
+        left, right = _span(x0, x1, x2, side)
+        top, low = _span(y0, y1, y2, side)
         for j in range(top, low + 1):
             for i in range(left, right + 1):
                 px, py = i + 0.5, j + 0.5
@@ -204,11 +210,13 @@ def shade(index, weights, triangles, materials, triangles_uv, points, facing, uv
                     du2, dv2 = uv[tc, 0] - uv[ta, 0], uv[tc, 1] - uv[ta, 1]
                     det = du1 * dv2 - du2 * dv1
                     if abs(det) > 1e-12:
-                        e1x, e1y, e1z = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
-                        e2x, e2y, e2z = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+                        e1x, e2x = points[b, 0] - points[a, 0], points[c, 0] - points[a, 0]
+                        e1y, e2y = points[b, 1] - points[a, 1], points[c, 1] - points[a, 1]
+                        e1z, e2z = points[b, 2] - points[a, 2], points[c, 2] - points[a, 2]
                         q = one / det
-                        tx, ty, tz = (e1x * dv2 - e2x * dv1) * q, (e1y * dv2 - e2y * dv1) * q, (e1z * dv2 - e2z * dv1) * q
-                        bx, by, bz = (e2x * du1 - e1x * du2) * q, (e2y * du1 - e1y * du2) * q, (e2z * du1 - e1z * du2) * q
+                        tx, bx = (e1x * dv2 - e2x * dv1) * q, (e2x * du1 - e1x * du2) * q
+                        ty, by = (e1y * dv2 - e2y * dv1) * q, (e2y * du1 - e1y * du2) * q
+                        tz, bz = (e1z * dv2 - e2z * dv1) * q, (e2z * du1 - e1z * du2) * q
                         hu /= tx * tx + ty * ty + tz * tz + np.float32(1e-9)
                         hv /= bx * bx + by * by + bz * bz + np.float32(1e-9)
                         nx, ny, nz = nx - tx * hu - bx * hv, ny - ty * hu - by * hv, nz - tz * hu - bz * hv

@@ -62,7 +62,8 @@ def random_light(rng: np.random.Generator) -> Light:
     azimuth, height = rng.uniform(-1.3, 1.3) if hard else rng.normal(0, 0.6), rng.uniform(-0.3, 1.1)
     key = (math.sin(azimuth) * math.cos(height), math.sin(height), math.cos(azimuth) * math.cos(height))
     second = -azimuth + rng.uniform(-0.6, 0.6)
-    lights = np.float32([key, (math.sin(second), rng.uniform(-0.2, 0.5), math.cos(second)), (rng.choice([-0.9, 0.9]), 0.3, -0.5)])
+    fill, rim = (math.sin(second), rng.uniform(-0.2, 0.5), math.cos(second)), (rng.choice([-0.9, 0.9]), 0.3, -0.5)
+    lights = np.float32([key, fill, rim])
     lights /= np.linalg.norm(lights, axis=1, keepdims=True)
     bright = rng.uniform(0.5, 1.35)
     ambient = rng.uniform(0.04, 0.18) if hard else rng.uniform(0.15, 0.6)
@@ -83,7 +84,8 @@ def random_view(rng: np.random.Generator) -> View:
 def background(rng: np.random.Generator, size: int) -> np.ndarray:
     """(size, size, 3) linear: a plain wall, a gradient, a blurred room, foliage-like or clutter of shapes."""
     def colour() -> np.ndarray:
-        return skin.linear(tuple(rng.integers(8, 250, 3)))[0]
+        full = rng.integers(8, 250, 3)
+        return skin.linear(tuple(full.mean() + (full - full.mean()) * rng.beta(1, 2.5)))[0]
 
     kind, n = rng.integers(5), 96
     if kind == 0:
@@ -144,7 +146,7 @@ def render(model: FaceModel, person: Person, mesh: np.ndarray, furrows: dict[tup
     """The person in linear light at the backdrop's resolution, shrunk to size.
 
     mesh (V, 3) from ``deform``; furrows as in ``Creases.relief``; gaze: degrees to the image's right and up, in the
-    head's frame; backdrop (S, S, 3) with S a multiple of size: the supersampled side.
+    head's frame; backdrop (S, S, 3) with S >= size: the supersampled side.
     """
     side = len(backdrop)
     points = np.concatenate([mesh, person.hanging])
@@ -179,8 +181,8 @@ def render(model: FaceModel, person: Person, mesh: np.ndarray, furrows: dict[tup
     relief = person.pores + person.creases.relief(furrows)
     out = backdrop.copy()
     raster.shade(index, weights, person.triangles, person.materials, person.triangles_uv, posed, facing, person.uv,
-                 person.textures, relief, person.flats, eyes, occlusion, light.lights, light.colours, light.below, light.above,
-                 shadows, transform, np.float32([0, 0, view.distance]), person.skin, out)
+                 person.textures, relief, person.flats, eyes, occlusion, light.lights, light.colours, light.below,
+                 light.above, shadows, transform, np.float32([0, 0, view.distance]), person.skin, out)
     if person.lenses is not None:
         _lenses(out, person, turn, view)
     image = cv2.resize(out, (size, size), interpolation=cv2.INTER_AREA) if side != size else out
@@ -216,8 +218,12 @@ def _lenses(out: np.ndarray, person: Person, turn: np.ndarray, view: View) -> No
         out += (mask * sheen * 0.4)[..., None]
 
 
-def photograph(image: np.ndarray, rng: np.random.Generator, flaws: bool = True) -> np.ndarray:
-    """(S, S, 3) uint8: exposure, blur, noise, low resolution, JPEG; without flaws only the tone curve."""
+def photograph(image: np.ndarray, rng: np.random.Generator, flaws: bool = True,
+               grain: np.random.Generator | None = None) -> np.ndarray:
+    """(S, S, 3) uint8: exposure, blur, noise, low resolution, JPEG; without flaws only the tone curve.
+
+    grain: where the noise comes from (a clip's frames share ``rng``'s seed, not their noise).
+    """
     size = len(image)
     if flaws:
         lens = rng.random()
@@ -229,7 +235,7 @@ def photograph(image: np.ndarray, rng: np.random.Generator, flaws: bool = True) 
             cv2.line(streak, (0, int(rng.integers(k))), (k - 1, int(rng.integers(k))), 1.0)
             image = cv2.filter2D(image, -1, streak / streak.sum())
         middle = max(float(np.median(image[size // 4:3 * size // 4, size // 4:3 * size // 4].mean(-1))), 0.01)
-        image = image * np.float32((rng.uniform(0.10, 0.32) / middle) ** rng.uniform(0.4, 1.0))  # the camera's exposure
+        image = image * np.float32((rng.uniform(0.10, 0.32) / middle) ** rng.uniform(0.3, 0.8))  # the camera's exposure
     image = np.maximum(image, 0)
     image = image / (1 + np.float32(0.25) * image)
     out = _GAMMA[(np.minimum(image, 1) * 4095).astype(np.int32)]
@@ -237,7 +243,7 @@ def photograph(image: np.ndarray, rng: np.random.Generator, flaws: bool = True) 
         return (out * 255 + 0.5).astype(np.uint8)
     out = 0.5 + (out - 0.5) * np.float32(rng.uniform(0.8, 1.2))
     sigma = rng.uniform(0, 0.02) if rng.random() < 0.8 else rng.uniform(0.02, 0.07)
-    out = out + rng.standard_normal(out.shape, np.float32) * np.float32(sigma)
+    out = out + (grain or rng).standard_normal(out.shape, np.float32) * np.float32(sigma)
     out = (np.clip(out, 0, 1) * 255 + 0.5).astype(np.uint8)
     if rng.random() < 0.25:
         few = max(40, int(size * rng.uniform(0.35, 0.8)))

@@ -71,10 +71,12 @@ def _brows(model: FaceModel, rng: np.random.Generator, male: bool) -> np.ndarray
     out = np.zeros((SIDE, SIDE), np.float32)
     thick = rng.uniform(0.009, 0.024) * (1.25 if male else 0.9)
     lift, bend, start = rng.normal(-0.012, 0.007), rng.normal(0, 0.006), rng.uniform(0.0, 0.22)
+    tilt = rng.normal(0, 0.0045)
     inner, density = rng.uniform(-0.012, 0.014), rng.uniform(0.5, 1.0)
     for side, ids in ((-1, model.landmarks[17:22]), (1, model.landmarks[22:27][::-1])):
         arch = _spline(model.vertex_uv[ids].astype(np.float64), 20)  # outer to inner end
         arch[:, 0] += side * inner * np.linspace(0, 1, len(arch))
+        arch[:, 1] += tilt * np.linspace(-1, 1, len(arch))
         arch[:, 1] += lift + bend * np.sin(np.pi * np.linspace(0, 1, len(arch))) + rng.normal(0, 0.002)
         n = len(arch)
         count = int(330 * density * thick / 0.014)
@@ -132,13 +134,15 @@ def face(model: FaceModel, rng: np.random.Generator, tone: np.ndarray, dark: flo
     out[..., :3] = tone * np.exp(mottle)[..., None]
     red = pair(0.27, 0.58, 0.07, 0.05) + 0.8 * spot(0.5, 0.6, 0.035, 0.03) + 0.6 * pair(0.06, 0.6, 0.05, 0.1)
     red *= (0.08 + 0.2 * rng.random()) * (1 - 0.5 * dark)
-    rings = pair(0.36, 0.690, 0.045, 0.014) * rng.uniform(0.0, 0.4) + pair(0.35, 0.742, 0.05, 0.018) * rng.uniform(0, 0.25)
+    rings = pair(0.36, 0.690, 0.045, 0.014) * rng.uniform(0.0, 0.4)
+    rings += pair(0.35, 0.742, 0.05, 0.018) * rng.uniform(0, 0.25)
     made_up = not male and rng.random() < 0.5
     if made_up:
         shade = linear((90, 60, 60), (60, 60, 90), (120, 80, 60), (70, 50, 80))[rng.integers(4)]
         _mix(out, np.clip(pair(0.35, 0.745, 0.04, 0.014) * rng.uniform(0, 0.6), 0, 1), shade * (1 - 0.5 * dark))
         red *= rng.uniform(1, 2)
-    out[..., :3] *= np.exp(red[..., None] * np.float32([0.15, -0.9, -0.75]) - rings[..., None] * np.float32([0.5, 0.75, 0.6]))
+    for c, (flush, ring) in enumerate(((0.15, 0.5), (-0.9, 0.75), (-0.75, 0.6))):
+        out[..., c] *= np.exp(flush * red - ring * rings)
     lips = _lips(model)
     colour = tone * np.float32([0.92, 0.52, 0.52]) * np.float32(rng.uniform(0.75, 1.2))
     if made_up and rng.random() < 0.7:
@@ -165,25 +169,23 @@ def face(model: FaceModel, rng: np.random.Generator, tone: np.ndarray, dark: flo
 def head(rng: np.random.Generator, tone: np.ndarray) -> np.ndarray:
     """The texture of the back of the head, the ears' rear and the neck."""
     out = np.empty((SIDE, SIDE, 5), np.float32)
-    mottle = 0.05 * noise(rng, 5) + 0.04 * noise(rng, 32)
-    out[..., :3] = np.clip(tone * np.exp(mottle)[..., None], 0.003, 0.95)
+    out[..., :3] = tone * np.exp(0.05 * noise(rng, 5) + 0.04 * noise(rng, 32))[..., None]
     out[..., 3], out[..., 4] = 0.6, 1.0
     return out
 
 
 def eye(rng: np.random.Generator, dark: float) -> np.ndarray:
     """The eyeball seen along its gaze: x and y from the middle are the sine of the angle from the gaze."""
-    x, y = (_U - 0.5) * 2, (_V - 0.5) * 2
+    x, y = (_U[::2, ::2] - 0.5) * 2, (_V[::2, ::2] - 0.5) * 2
     r, angle = np.hypot(x, y), np.arctan2(y, x)
-    out = np.zeros((SIDE, SIDE, 5), np.float32)
-    white = linear((228, 219, 213))[0] * rng.uniform(0.6, 0.9)
-    out[..., :3] = white * np.exp(-np.clip((r - 0.5) * 0.9, 0, 1))[..., None] * np.float32([1.0, 0.97, 0.96])
+    white = linear((228, 219, 213))[0] * np.float32(rng.uniform(0.5, 0.8))
+    out = white * np.exp(-np.clip((r - 0.5) * 0.9, 0, 1))[..., None] * np.float32([1.0, 0.97, 0.96])
     choice = rng.integers(0, 3) if dark > 0.35 and rng.random() < 0.95 else rng.integers(0, len(IRISES))
     iris, pupil = rng.uniform(0.40, 0.45), rng.uniform(0.12, 0.21)
     fibres = np.interp(angle, np.linspace(-np.pi, np.pi, 240), rng.standard_normal(240)).astype(np.float32)
     body = IRISES[choice] * np.exp(0.35 * fibres)[..., None]
     body = body * (1.25 - 0.55 * np.clip((r - pupil) / (iris - pupil), 0, 1) ** 2)[..., None]
     _mix(out, np.clip((iris - r) / 0.02 + 0.5, 0, 1), body)
-    out[..., :3] *= (1 - 0.75 * np.exp(-((r - iris) / 0.04) ** 2))[..., None]
+    out *= (1 - 0.75 * np.exp(-((r - iris) / 0.04) ** 2))[..., None]
     _mix(out, np.clip((pupil - r) / 0.015 + 0.5, 0, 1), np.float32([0.004, 0.004, 0.004]))
-    return out
+    return cv2.resize(out, (SIDE, SIDE))

@@ -1,98 +1,211 @@
-"""Synthetic faces and clips with exact labels: `emoreason data synth`, and ``sample`` for training without files.
+"""`emoreason data synth`: synthetic faces and clips with exact labels, in parallel, resumed after a kill.
 
 Item i depends on (seed, i) alone, whatever the number of workers and however often a run was stopped.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+import argparse
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
-from emoreason.data_pipeline import actions, expression, hair, ict, scene
-from emoreason.data_pipeline.person import LIPS_MEET, Person, make
+from emoreason.data_pipeline import ict
+from emoreason.data_pipeline.studio import SHARED, Studio, sample, studio
 
-SHARED = 12  # pictures per person: making one costs as much as several pictures
-_PERSON, _ITEM = 1, 2  # streams of random numbers
+from emoreason.errors import UserError
 
-
-@dataclass
-class Studio:
-    """The face model with what is derived from it once, and the people made last."""
-
-    model: ict.FaceModel
-    shapes: dict[str, tuple[np.ndarray, np.ndarray]]
-    skull: hair.Skull
-    people: OrderedDict[tuple[int, int], Person] = field(default_factory=OrderedDict)
-
-    def person(self, seed: int, identity: int) -> Person:
-        key = (seed, identity)
-        if key not in self.people:
-            self.people[key] = make(self.model, self.shapes, self.skull, np.random.default_rng([seed, _PERSON, identity]))
-            while len(self.people) > 4:
-                self.people.popitem(last=False)
-        return self.people[key]
+__all__ = ["Studio", "sample", "studio", "add_arguments", "run", "main", "generate"]
+LABELS, SETTINGS, SHEET = "labels.jsonl", "synth.json", "contact.jpg"
+VERSION = 1  # of the look: a folder is not continued with another
+_worker: dict = {}
 
 
-def studio(face_model: str | Path | None = None) -> Studio:
-    """Load the face model (``ict.find`` says where from). Raises UserError when it is missing."""
-    model = ict.load(ict.find(face_model))
-    return Studio(model, actions.shapes(model), hair.Skull(model))
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
+    parser.add_argument("-n", type=int, required=True, metavar="N", help="how many pictures (or clips)")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="where to write")
+    parser.add_argument("--size", type=int, default=224, help="side of a picture in pixels, 32-1024 (default: 224)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--clips", action="store_true", help="mp4 clips of 2-6 s instead of pictures")
+    parser.add_argument("--face-model", metavar="PATH",
+                        help="the ICT face model, ict_face.npz (default: $EMOREASON_FACE_MODEL)")
+    parser.add_argument("--workers", type=int, default=2, help="processes (default: 2)")
+    parser.add_argument("--no-progress", action="store_true", help=argparse.SUPPRESS)
 
 
-def sample(model: Studio, seed: int, i: int, size: int = 128, shared: int = SHARED) -> tuple[np.ndarray, dict]:
-    """Picture i of a seed: image (size, size, 3) uint8 RGB and its labels.
+def run(args: argparse.Namespace) -> int:
+    """Run the command; 0 when every item was made. Raises UserError for impossible settings."""
+    done = generate(args.n, args.output, size=args.size, seed=args.seed, clips=args.clips, face_model=args.face_model,
+                    workers=args.workers, progress=not args.no_progress)
+    failed = sum("error" in row for row in done)
+    kind = "clips" if args.clips else "pictures"
+    print(f"{len(done) - failed} {kind} in {args.output}, labels in {args.output / LABELS}"
+          + (f"; {failed} failed, see their rows" if failed else ""))
+    return 1 if failed else 0
 
-    ``shared`` consecutive pictures show one person. Labels: identity; aus {"1": 0-5, ...} (absent: 0); sides
-    {"12": [right, left]} where they differ, the subject's own; emotion or None; valence, arousal in [-1, 1];
-    pose [yaw, pitch, roll] degrees; landmarks (68) and points (right eye, left eye, nose tip, right and left mouth
-    corner: the subject's own) as [x, y] px; gaze [right, up] degrees; traits of the person.
+
+def main(argv: list[str] | None = None) -> int:
+    """The command by itself: ``main(["-n", "100", "-o", "faces", "--face-model", "ict_face.npz"])``."""
+    parser = argparse.ArgumentParser(prog="emoreason data synth", description=__doc__)
+    add_arguments(parser)
+    return run(parser.parse_args(argv))
+
+
+def generate(n: int, output: Path, size: int = 224, seed: int = 0, clips: bool = False,
+             face_model: str | Path | None = None, workers: int = 2, progress: bool = True) -> list[dict]:
+    """Write n pictures (images/0000000.jpg) or clips (clips/0000000.mp4), labels.jsonl and a contact sheet.
+
+    Returns the rows, in order. A folder with the same settings is continued, also with a larger n; an item that fails
+    is a row with "error". Raises UserError for impossible settings or a folder made with other ones.
     """
-    person = model.person(seed, i // shared)
-    rng = np.random.default_rng([seed, _ITEM, i])
-    shown = expression.draw(rng)
-    view, light = scene.random_view(rng), scene.random_light(rng)
-    backdrop = scene.background(rng, 2 * size)
-    mesh, aus = pose_face(model, person, shown)
-    taken = scene.render(model.model, person, mesh, furrows(shown, person), shown.gaze, view, light, backdrop, size)
-    image = scene.photograph(taken.image, rng)
-    return image, labels(shown, aus, person, i // shared, seed, view, taken.landmarks)
+    if n < 1 or workers < 1 or seed < 0:
+        raise UserError(f"-n and --workers must be at least 1 and --seed at least 0, got {n}, {workers} and {seed}")
+    if not 32 <= size <= 1024:
+        raise UserError(f"--size must lie between 32 and 1024 pixels, got {size}")
+    model = ict.find(face_model)
+    folder = "clips" if clips else "images"
+    (output / folder).mkdir(parents=True, exist_ok=True)
+    _check_settings(output, {"version": VERSION, "size": size, "seed": seed, "clips": clips})
+    rows = _finished(output)
+    missing = [i for i in range(n) if i not in rows]
+    tasks = list(_tasks(missing, 1 if clips else SHARED, output, size, seed, clips))
+    if tasks:
+        from tqdm import tqdm
+
+        bar = tqdm(total=n, initial=n - len(missing), unit="clip" if clips else "picture", disable=not progress)
+        with open(output / LABELS, "a", encoding="utf-8") as file, bar:
+            for made in _spread(tasks, str(model), workers):
+                for i, row in made:
+                    rows[i] = row
+                    file.write(json.dumps(row) + "\n")
+                file.flush()
+                bar.update(len(made))
+        _write(output / LABELS, "".join(json.dumps(rows[i]) + "\n" for i in sorted(rows)))
+        _contact_sheet(output, [rows[i] for i in range(min(n, 48))])
+    return [rows[i] for i in range(n)]
 
 
-def pose_face(model: Studio, person: Person, shown: expression.Expression) -> tuple[np.ndarray, dict[int, float]]:
-    """The face's mesh (V, 3) cm under an expression, and its AUs as seen: 25 and 43 are measured on the mesh."""
-    weights = actions.weights(shown.aus, shown.sides, person.gain)
-    actions.look(weights, shown.gaze)
-    mesh = scene.deform(model.model, model.shapes, person, weights)
-    marks = mesh[model.model.landmarks]
-    gap = float((marks[[61, 62, 63], 1] - marks[[67, 66, 65], 1]).mean())
-    aus = dict(shown.aus)
-    aus[25] = expression.lips_apart((gap - LIPS_MEET) * 6.4 / float(np.linalg.norm(marks[36] - marks[45]) - 2.5))
-    aus[43] = max(expression.eyes_closed(weights.get("eyeBlink" + s, 0.0)) for s in ("_L", "_R")) if 43 in aus else 0.0
-    return mesh, {a: round(v, 2) for a, v in sorted(aus.items()) if v >= 0.05}
+def _check_settings(output: Path, wanted: dict) -> None:
+    file = output / SETTINGS
+    if not file.exists():
+        if (output / LABELS).exists():
+            raise UserError(f"{output} holds a {LABELS} without {SETTINGS}: give another folder")
+        _write(file, json.dumps(wanted) + "\n")
+        return
+    found = json.loads(file.read_text(encoding="utf-8"))
+    other = [f"{k} {found.get(k)} (now {v})" for k, v in wanted.items() if found.get(k) != v]
+    if other:
+        raise UserError(f"{output} was made with {', '.join(other)}: give another folder or the same settings")
 
 
-def furrows(shown: expression.Expression, person: Person) -> dict[tuple[int, int], float]:
-    """(AU, side) -> strength of the skin's folds."""
-    out = {}
-    for a, value in shown.aus.items():
-        right, left = shown.sides.get(a, (value, value))
-        out[a, 1], out[a, -1] = actions.strength(left), actions.strength(right)
-    return out
+def _finished(output: Path) -> dict[int, dict]:
+    """The rows already written; a torn last line and rows whose file is gone are dropped, failed ones tried again."""
+    rows: dict[int, dict] = {}
+    file = output / LABELS
+    if not file.exists():
+        return rows
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if "error" not in row and (output / row["file"]).is_file():
+            rows[int(Path(row["file"]).stem)] = row
+    _write(file, "".join(json.dumps(rows[i]) + "\n" for i in sorted(rows)))
+    return rows
 
 
-def labels(shown: expression.Expression, aus: dict[int, float], person: Person, identity: int, seed: int,
-           view: scene.View, marks: np.ndarray) -> dict:
-    """One row of labels.jsonl, without the file; marks (68, 2) px."""
-    one_sided = expression.side_names(shown)
-    valence, arousal = expression.affect(aus)
-    points = [marks[[36, 39]].mean(0), marks[[42, 45]].mean(0), marks[30], marks[48], marks[54]]
-    return {
-        "identity": f"{seed}-{identity}", "aus": {str(a): v for a, v in aus.items()},
-        "sides": {str(a): [round(r, 2), round(left, 2)] for a, (r, left) in sorted(shown.sides.items()) if a in aus},
-        "emotion": expression.emotion_of(aus, one_sided, shown.drawn), "valence": valence, "arousal": arousal,
-        "pose": [round(view.yaw, 2), round(view.pitch, 2), round(view.roll, 2)],
-        "landmarks": np.round(marks, 2).tolist(), "points": np.round(points, 2).tolist(),
-        "gaze": [round(g, 1) for g in shown.gaze], "traits": person.traits,
-    }
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _tasks(missing: list[int], together: int, *rest: object) -> Iterator[tuple]:
+    """Items of one person go to one worker."""
+    group: list[int] = []
+    for i in missing:
+        if group and i // together != group[0] // together:
+            yield (group, *rest)
+            group = []
+        group.append(i)
+    if group:
+        yield (group, *rest)
+
+
+def _spread(tasks: list[tuple], model: str, workers: int) -> Iterator[list[tuple[int, dict]]]:
+    if workers == 1 or len(tasks) == 1:
+        _start(model, False)
+        yield from map(_make, tasks)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(workers, len(tasks)), _start, (model, True)) as pool:
+        yield from pool.imap(_make, tasks)
+
+
+def _start(model: str, alone: bool) -> None:
+    if alone:
+        cv2.setNumThreads(1)
+    _worker["studio"] = studio(model)
+
+
+def _make(task: tuple) -> list[tuple[int, dict]]:
+    items, output, size, seed, clips = task
+    made = []
+    for i in items:
+        name = f"clips/{i:07d}.mp4" if clips else f"images/{i:07d}.jpg"
+        try:
+            if clips:
+                from emoreason.data_pipeline import clip
+
+                images, times, row = clip.sample_clip(_worker["studio"], seed, i, size)
+                clip.write(output / name, images, times)
+            else:
+                image, row = sample(_worker["studio"], seed, i, size)
+                if not cv2.imwrite(str(output / name), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95]):
+                    raise OSError(f"cannot write {output / name}")
+        except Exception as error:  # a failed item is a row, and the run goes on
+            row = {"error": f"{type(error).__name__}: {error}"}
+        made.append((i, {"file": name, **row}))
+    return made
+
+
+def _contact_sheet(output: Path, rows: list[dict]) -> None:
+    """The first items in one picture, each with its emotion and AUs."""
+    cells = []
+    for row in rows:
+        if "error" in row:
+            continue
+        image = _still(output / row["file"], row.get("apex_time"))
+        cell = np.zeros((176, 160, 3), np.uint8)
+        cell[:160] = cv2.resize(image, (160, 160), interpolation=cv2.INTER_AREA)
+        present = "+".join(a for a, v in row["aus"].items() if v >= 1)
+        cv2.putText(cell, f"{(row['emotion'] or '?')[:9]} {present}", (2, 172), cv2.FONT_HERSHEY_SIMPLEX, 0.32,
+                    (255, 255, 255), 1, cv2.LINE_AA)
+        cells.append(cell)
+    if not cells:
+        return
+    cells += [np.zeros_like(cells[0])] * (-len(cells) % 8)
+    sheet = np.concatenate([np.concatenate(cells[k:k + 8], 1) for k in range(0, len(cells), 8)])
+    cv2.imwrite(str(output / SHEET), sheet, [cv2.IMWRITE_JPEG_QUALITY, 85])
+
+
+def _still(path: Path, time: float | None) -> np.ndarray:
+    if time is None:
+        return cv2.imread(str(path))
+    import av
+
+    with av.open(str(path)) as file:
+        for frame in file.decode(video=0):
+            if frame.time is not None and frame.time >= time - 1e-3:
+                break
+        return frame.to_ndarray(format="bgr24")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
