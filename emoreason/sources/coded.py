@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from emoreason.errors import UserError
-from emoreason.facs import ACTION_UNITS
+from emoreason.facs import ACTION_UNITS, MEASURED_AUS
 from emoreason.schema import find_aus
-from emoreason.sources.files import csv_rows, first_of, jsonl_rows, kind_of, records, some, within
+from emoreason.sources.files import csv_rows, first_of, jsonl_rows, kind_of, records, within
 from emoreason.sources.images import split_of_name
 from emoreason.sources.record import BadField, Items, Record, Reject, Row, source
 
 DISFA_AUS = (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26)
+SIDE_GAP = 1.0  # intensities that differ so much from right to left count as one-sided
 NOT_CODED = (9.0, 999.0)  # in BP4D's tables and in the lists made from them
 BP4D_AUS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)  # the order of FMAE's lists
 
@@ -175,22 +176,24 @@ def csv(path: Path, media_root: str | None = None, columns: dict[str, str] | Non
 @source("synth", "labels.jsonl of `emoreason data synth`: file, identity, aus, emotion, valence, arousal, ...",
         "own renders; ICT face model, MIT")
 def synth(path: Path) -> Items:
-    """Our own renders: exact AUs, the identity as the subject, all else in ``extra``."""
+    """Our own renders: exact AUs, those not named are 0; for a clip, the peaks. The identity is the subject. A
+    side that is stronger by at least SIDE_GAP goes into ``extra["sides"]``; all else is in ``extra`` as it is."""
     path = path / "labels.jsonl" if path.is_dir() else path
 
     def make(row: Row) -> Record:
-        name, values = row.text("file") or "", row.get("aus")
-        if not isinstance(values, dict):
+        name, values, halves = row.text("file") or "", row.get("aus"), row.get("sides", need=False) or {}
+        if not isinstance(values, dict) or not all(k.isdigit() for k in values):
             raise BadField("aus", "must be an object of AU numbers")
         given = Row(row.file, row.line, values)
-        if not all(k.isdigit() for k in values):
-            raise BadField("aus", "must have AU numbers as keys")
-        aus = {int(k): given.number(k, 0, 5) for k in values}
-        known = ("file", "identity", "aus", "emotion", "valence", "arousal", "split")
+        aus = dict.fromkeys(MEASURED_AUS, 0.0) | {int(k): given.number(k, 0, 5) for k in values}
+        if not isinstance(halves, dict) or not all(isinstance(v, list) and len(v) == 2 for v in halves.values()):
+            raise BadField("sides", "must be an object of [right, left]")
+        sides = {k: "right" if r > left else "left" for k, (r, left) in halves.items() if abs(r - left) >= SIDE_GAP}
+        known = ("file", "identity", "aus", "sides", "emotion", "valence", "arousal", "split")
         return Record(name, "synth", str(path.parent / name), kind=kind_of(name), subject=row.text("identity"),
                       split=row.text("split", need=False), emotion=row.emotion("emotion", need=False), aus=aus,
                       valence=row.number("valence", -1, 1, need=False),
                       arousal=row.number("arousal", -1, 1, need=False),
-                      extra=some(**{k: v for k, v in row.data.items() if k not in known}))
+                      extra={k: v for k, v in row.data.items() if k not in known} | {"sides": sides})
 
     return records(jsonl_rows(path), make)
