@@ -85,13 +85,14 @@ def build(config: Config, evidence: Evidence | None = None, write: Writer | None
     unknown = [s["name"] for s in config.sources if s["name"] not in SOURCES]
     if unknown:
         raise UserError(f"there is no source {unknown[0]!r}; known are {', '.join(sorted(SOURCES))}")
-    terms = [{"name": s["name"], "licence": SOURCES[s["name"]].licence} for s in config.sources]
+    names = dict.fromkeys(s["name"] for s in config.sources)
+    terms = [{"name": n, "licence": SOURCES[n].licence} for n in names]
     out = shards.Shards(config.out, row_features(), config.content(), terms, config.rows)
     try:
         if not out.complete:
             job = Job(config, out, evidence, write)
             job.recall()
-            with tqdm(_items(config), initial=out.start, unit=" records", disable=not progress, dynamic_ncols=True,
+            with tqdm(_items(config), unit=" records", disable=not progress, dynamic_ncols=True,
                       desc=Path(config.out).name) as bar:
                 for number, item in enumerate(bar):
                     if number < out.start:

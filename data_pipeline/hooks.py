@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from emoreason.data_pipeline import explain
 from emoreason.data_pipeline.facts import ABSENT, Facts
 from emoreason.data_pipeline.filter import Rejection, has_chances
 from emoreason.data_pipeline.job import Evidence, Written
@@ -28,6 +27,8 @@ PLAIN = 2.0  # stands for "present, intensity not coded" while the sentences are
 
 def explain_record(record: Record, rng: random.Random) -> Written | Rejection:
     """A question about the record and the engine's answer, every figure taken out that the annotation lacks."""
+    from emoreason.data_pipeline import explain  # its phrase tables take a while to compile
+
     if record.aus is None:
         return Rejection("nothing to explain", "no AU is annotated; complete the evidence first")
     if record.emotion is not None and record.emotion not in EMOTIONS:
