@@ -129,12 +129,11 @@ def blaze(image: np.ndarray, kind: str, view: tuple[float, float, float], least:
     The view may reach beyond the picture: black there.
     """
     import cv2
-    x, y, extent = view
+    x, y, extent = (round(v) for v in view)
     side = _GRIDS[kind][0]
-    x0, y0, x1, y1 = (max(round(x), 0), max(round(y), 0),
-                      min(round(x + extent), image.shape[1]), min(round(y + extent), image.shape[0]))
     scale = side / extent
-    left, top = round((x0 - x) * scale), round((y0 - y) * scale)
+    x0, x1, y0, y1 = max(x, 0), min(x + extent, image.shape[1]), max(y, 0), min(y + extent, image.shape[0])
+    left, top = min(round((x0 - x) * scale), side - 1), min(round((y0 - y) * scale), side - 1)
     width = min(max(round((x1 - x0) * scale), 1), side - left)
     height = min(max(round((y1 - y0) * scale), 1), side - top)
     picture = np.zeros((side, side, 3), np.uint8)
@@ -154,9 +153,9 @@ def blaze(image: np.ndarray, kind: str, view: tuple[float, float, float], least:
 
 
 def _tiles(width: int, height: int, side: float) -> list[tuple[float, float, float]]:
-    """Square views of ``side`` pixels that cover the picture and overlap by a quarter at least."""
+    """Square views of ``side`` pixels that cover the picture and overlap by a fifth at least."""
     def starts(length: int) -> np.ndarray:
-        count = 1 if length <= side else math.ceil((length - side) / (0.75 * side)) + 1
+        count = 1 if length <= side else math.ceil((length - side) / (0.8 * side)) + 1
         return np.linspace(0, length - side, count) if count > 1 else np.array([(length - side) / 2])
     return [(x, y, side) for y in starts(height) for x in starts(width)]
 
@@ -172,7 +171,7 @@ def blazeface(image: np.ndarray, file: Path | None = None) -> list[Candidate]:
         return centre[0] - extent / 2, centre[1] - extent / 2, extent
     found = blaze(image, "full", around(longest)) + blaze(image, "short", around(longest))
     found += blaze(image, "short", around(2 * longest))  # a face that fills the picture
-    for tile in _tiles(width, height, min(height, width) * 0.6):
+    for tile in _tiles(width, height, min(height, width) * 0.75):
         found += blaze(image, "full", tile)
     return found
 
