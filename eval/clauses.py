@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from emoreason.eval import lexicon as lx
 
@@ -53,14 +54,15 @@ def normalise(sentence: str) -> str:
     return " ".join(text.split())
 
 
-def marks_of(lowered: str) -> list[tuple[int, int, float]]:
+@lru_cache(maxsize=1024)
+def marks_of(lowered: str) -> tuple[tuple[int, int, float], ...]:
     """(start, end, time) of the time markers of a lower-case sentence; of overlapping ones the first pattern's."""
     marks: list[tuple[int, int, float]] = []
     for pattern, time in lx.TIMES:
         for m in pattern.finditer(lowered):
             if not any(a < m.end() and m.start() < b for a, b, _ in marks):
                 marks.append((m.start(), m.end(), time))
-    return sorted(marks)
+    return tuple(sorted(marks))
 
 
 def clauses(sentence: str) -> list[Clause]:

@@ -16,6 +16,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,16 +29,22 @@ def tokenize(text: str, tokens: str = "space") -> list[str]:
     return text.split() if tokens == "space" else re.findall(r"[a-z0-9]+(?:['’-][a-z0-9]+)*", text.lower())
 
 
-def ngrams(words: Sequence[str], up_to: int = ORDERS) -> Grams:
-    """Counts of all n-grams, n = 1..up_to."""
-    return Counter(tuple(words[i:i + n]) for n in range(1, up_to + 1) for i in range(len(words) - n + 1))
+def ngrams(words: Sequence[str]) -> Grams:
+    """Counts of all n-grams, n = 1..ORDERS; kept for texts met again, not to be changed."""
+    return _ngrams(tuple(words))
+
+
+@lru_cache(maxsize=4096)
+def _ngrams(words: tuple[str, ...]) -> Grams:
+    shifted = [words[k:] for k in range(ORDERS)]
+    return Counter(gram for n in range(1, ORDERS + 1) for gram in zip(*shifted[:n], strict=False))
 
 
 def bleu_counts(hypothesis: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
     """What BLEU sums over a corpus: (2 * ORDERS + 2,) = clipped matches 1..4, guesses 1..4, length, closest length."""
-    have, most = ngrams(hypothesis), Counter[tuple[str, ...]]()
-    for reference in references:
-        most |= ngrams(reference)
+    have, most = ngrams(hypothesis), ngrams(references[0])
+    for reference in references[1:]:
+        most = most | ngrams(reference)
     matched, length = [0] * ORDERS, len(hypothesis)
     for gram, count in have.items():
         matched[len(gram) - 1] += min(count, most[gram])
@@ -92,21 +99,29 @@ def cider(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Seq
         documents.update(set().union(*refs))
     log_n = math.log(len(references))
 
+    rare = {gram: log_n - math.log(count) for gram, count in documents.items()}
+    done: dict[int, tuple[list[dict[tuple[str, ...], float]], list[float], int]] = {}
+
     def weigh(grams: Grams) -> tuple[list[dict[tuple[str, ...], float]], list[float], int]:
+        if id(grams) in done:
+            return done[id(grams)]
         vectors: list[dict[tuple[str, ...], float]] = [{} for _ in range(ORDERS)]
         for gram, count in grams.items():
-            vectors[len(gram) - 1][gram] = count * (log_n - math.log(max(1, documents[gram])))
+            vectors[len(gram) - 1][gram] = count * rare.get(gram, log_n)
         norms = [math.sqrt(sum(v * v for v in vector.values())) for vector in vectors]
-        return vectors, norms, sum(count for gram, count in grams.items() if len(gram) == 2)
+        done[id(grams)] = vectors, norms, sum(count for gram, count in grams.items() if len(gram) == 2)
+        return done[id(grams)]
 
     scores = np.zeros(len(hypotheses))
-    for i, (words, refs) in enumerate(zip(hypotheses, reference_grams, strict=True)):
-        have, have_norm, have_length = weigh(ngrams(words))
+    hypothesis_grams = [ngrams(words) for words in hypotheses]
+    for i, (own, refs) in enumerate(zip(hypothesis_grams, reference_grams, strict=True)):
+        have, have_norm, have_length = weigh(own)
         for grams in refs:
             want, want_norm, want_length = weigh(grams)
             penalty = math.exp(-((have_length - want_length) ** 2) / (2 * SIGMA**2))
             for n in range(ORDERS):
-                dot = sum(min(v, want[n].get(g, 0.0)) * want[n].get(g, 0.0) for g, v in have[n].items())
+                there = want[n]
+                dot = sum(min(v, there[g]) * there[g] for g, v in have[n].items() if g in there)
                 if have_norm[n] and want_norm[n]:
                     scores[i] += penalty * dot / (have_norm[n] * want_norm[n]) * 10 / ORDERS / len(refs)
     return scores
@@ -123,3 +138,10 @@ def meteor(hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Se
         return None
     return np.array([meteor_score([list(r) for r in refs], list(h)) for h, refs in
                      zip(hypotheses, references, strict=True)])
+
+
+def rouge_l_f1(hypothesis: str, reference: str) -> float:
+    """ROUGE-L with beta = 1 over lower-cased words, in [0, 1], as the FEA-20K and FABA evaluations take it (theirs
+    also stems words, ours does not)."""
+    a, b = tokenize(hypothesis, "words"), tokenize(reference, "words")
+    return 2 * lcs_length(a, b) / (len(a) + len(b)) if a and b else 0.0

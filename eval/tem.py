@@ -93,6 +93,8 @@ def f1(precision: float, recall: float) -> float:
 
 def relation(a: Event, b: Event) -> int:
     """What event ``a`` says of event ``b``: ENTAILED (b holds if a does), CONTRADICTED, or NEUTRAL."""
+    if a.part != b.part and (b.part, b.action) not in IMPLIES.get((a.part, a.action), ()):
+        return NEUTRAL
     if a.who != b.who or (a.time is not None and b.time is not None and abs(a.time - b.time) > FAR):
         return NEUTRAL
     if a.side and b.side and a.side != b.side:

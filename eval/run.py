@@ -1,0 +1,246 @@
+"""``emoreason eval TASK``: read the data, ask the model or read its predictions, score, report.
+
+Everything lands in ``--out``: predictions.jsonl (one row an item, as they come: a killed run goes on where it stopped),
+items.jsonl, results.json, report.md, report.html, and run.json, which says what the folder belongs to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import platform
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from emoreason.eval import models, report
+from emoreason.eval.answers import Answer, read_answer
+from emoreason.eval.fea import FEA
+from emoreason.eval.fec_bench import FEC_BENCH
+from emoreason.eval.judge import Judge, sha
+from emoreason.eval.recognition import DFER, FER, VA
+from emoreason.eval.task import Context, Task
+from emoreason.eval.units import AU
+
+from emoreason.errors import UserError
+from emoreason.sources import SOURCES, Record, Reject, read
+
+TASKS: dict[str, Task] = {t.name: t for t in (FEC_BENCH, FEA, FER, DFER, AU, VA)}
+SPLITS = ("test", "validation")  # the first that the data has is scored
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``emoreason eval``."""
+    about = "; ".join(f"{t.name}: {t.about}" for t in TASKS.values())
+    parser.add_argument("task", choices=[*TASKS, "leaderboard"], metavar="TASK",
+                        help=f"{about}; leaderboard: merge the results of earlier runs")
+    parser.add_argument("results", nargs="*", type=Path, help="leaderboard: results.json files or folders of runs")
+    parser.add_argument("--model", help="nano, a checkpoint, hf:NAME, vllm:NAME or openai:MODEL@URL")
+    parser.add_argument("--predictions", type=Path, help="jsonl with id and caption, emotion, aus, or the raw output")
+    parser.add_argument("--data", type=Path, help="file or folder of the benchmark")
+    parser.add_argument("--source", help="which reader takes the data; default: the task's first that fits")
+    parser.add_argument("--split", help="train, validation or test; default: test, else validation, else all")
+    parser.add_argument("--out", type=Path, help="folder of the results")
+    parser.add_argument("--limit", type=int, help="score the first N items only")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap (default 0)")
+    parser.add_argument("--judge", help="a language model for judge scores: hf:NAME, vllm:NAME or openai:MODEL@URL")
+    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE",
+                        help="a setting of the reader (fold=2, media_root=DIR) or of the task (protocol=disfa12)")
+    parser.add_argument("--workers", type=int, default=1, help="questions asked at once, for a model behind a server")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; prints the report's head. Raises UserError."""
+    if args.task == "leaderboard":
+        print(report.leaderboard(args.results, args.out))
+        return 0
+    results = evaluate(TASKS[args.task], data=args.data, out=args.out, model=args.model, predictions=args.predictions,
+                       source=args.source, split=args.split, limit=args.limit, seed=args.seed, judge=args.judge,
+                       options=_options(args.option), workers=args.workers)
+    for name, v in results["metrics"].items():
+        floor = results["floor"].get(name)
+        print(f"{name:24} {report.number(v['value']):>8}  [{report.number(v['low'])}, {report.number(v['high'])}]"
+              + (f"  floor {report.number(floor)}" if floor is not None else ""))
+    print(f"{results['n']} items, {results['unscored']} unscored; report: {args.out / 'report.html'}")
+    return 0
+
+
+def evaluate(task: Task, *, data: Path | None, out: Path | None, model: str | models.Answerer | None = None,
+             predictions: Path | None = None, source: str | None = None, split: str | None = None,
+             limit: int | None = None, seed: int = 0, judge: str | Judge | None = None,
+             options: dict[str, str] | None = None, workers: int = 1) -> dict[str, Any]:
+    """One run; returns what results.json holds. ``model`` and ``judge`` may be objects (Answerer, Judge) too."""
+    if data is None or out is None:
+        raise UserError(f"eval {task.name} needs --data FILE_OR_FOLDER and --out FOLDER")
+    if (model is None) == (predictions is None):
+        raise UserError("give either --model or --predictions FILE")
+    if limit is not None and limit < 1:
+        raise UserError(f"--limit must be at least 1, but is {limit}")
+    everything, notes, context_options = _records(task, data, source, split, dict(options or {}))
+    question, records = task.question(everything), everything[:limit]
+    name = predictions.stem if predictions else model if isinstance(model, str) else type(model).__name__
+    this = {"task": task.name, "model": name, "data": str(data), "question": sha(question), "limit": limit}
+    if predictions is not None:
+        rows, more = _read_predictions(predictions, records)
+        notes += more
+    else:
+        assert model is not None
+        rows = _ask_all(model, records, question, out, this, workers)
+    answers = [_answer(rows.get(r.id)) for r in records]
+    asked = Judge(models.judge(judge), judge, out / "judge.jsonl") if isinstance(judge, str) else judge
+    result = task.score(records, answers, Context(seed, asked, context_options))
+    for r in records:
+        if r.id in result.unscored and "error" in rows.get(r.id, {}):
+            result.unscored[r.id] = str(rows[r.id]["error"])
+    result.notes += notes
+    prompts = {"question": sha(question)} if predictions is None else {}
+    results = report.summary(task.name, str(name), len(records), result, {
+        "seed": seed, "versions": _versions(), "prompts": prompts, "data": str(data), "split": split, "limit": limit,
+        "options": dict(options or {}), "judge": asked.name if asked else None})
+    report.write(out, results, result)
+    return results
+
+
+def _options(pairs: Sequence[str]) -> dict[str, str]:
+    bad = next((p for p in pairs if "=" not in p), None)
+    if bad is not None:
+        raise UserError(f"--option {bad} must be KEY=VALUE, such as fold=2")
+    return dict(p.split("=", 1) for p in pairs)
+
+
+def _records(task: Task, data: Path, source: str | None, split: str | None,
+             options: dict[str, str]) -> tuple[list[Record], list[str], dict[str, str]]:
+    """The items to score, notes on what was left out, and the options that are the task's."""
+    if source is not None and source not in SOURCES:
+        raise UserError(f"there is no source {source!r}; known are {', '.join(sorted(SOURCES))}")
+    names = [source] if source else list(task.sources)
+    first: UserError | None = None
+    for name in names:
+        takes = {k: p for k, p in inspect.signature(SOURCES[name].read).parameters.items() if k not in ("path", "name")}
+        unknown = [k for k in options if k not in takes and k not in task.options]
+        if unknown and (source or name == names[-1]):
+            raise UserError(f"option {unknown[0]} is not known to {task.name} or the source {name}; they know "
+                            f"{', '.join([*task.options, *takes]) or 'none'}")
+        mine = {k: int(v) if isinstance(takes[k].default, int) and v.isdigit() else v
+                for k, v in options.items() if k in takes}
+        try:
+            items = list(read(name, data, **mine))
+        except UserError as e:
+            first = first or e
+            continue
+        read_ = [i for i in items if isinstance(i, Record)]
+        rejects = [i for i in items if isinstance(i, Reject)]
+        if any(task.gold(r) for r in read_):
+            return _chosen(task, read_, split), _notes(rejects, name, read_, task), {
+                k: v for k, v in options.items() if k in task.options}
+    raise first or UserError(f"{data} holds nothing that {task.name} could score; it reads {', '.join(names)}")
+
+
+def _chosen(task: Task, records: list[Record], split: str | None) -> list[Record]:
+    there = {r.split for r in records}
+    split = split or next((s for s in SPLITS if s in there), None)
+    kept = [r for r in records if task.gold(r) and (split is None or r.split == split)]
+    if not kept:
+        raise UserError(f"no item has split {split!r}; the data has {', '.join(sorted(str(s) for s in there))}")
+    return list({r.id: r for r in kept}.values())
+
+
+def _notes(rejects: list[Reject], name: str, records: list[Record], task: Task) -> list[str]:
+    without = sum(not task.gold(r) for r in records)
+    notes = [f"Read as {name}."]
+    if rejects:
+        notes.append(f"{len(rejects)} records could not be read, first: {rejects[0]}.")
+    if without:
+        notes.append(f"{without} records without the gold value of this task were left out.")
+    return notes
+
+
+def _read_predictions(path: Path, records: Sequence[Record]) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """id -> row of a predictions file. Raises UserError for a file without a usable row."""
+    if not path.exists():
+        raise UserError(f"{path} does not exist; give a jsonl file with id and caption, emotion, aus or output")
+    rows, bad = {}, 0
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = _row(line)
+        if row is None:
+            bad += bool(line.strip())
+        else:
+            rows[str(row["id"])] = row
+    wanted = {r.id for r in records}
+    if not wanted & set(rows):
+        example = f"the data has ids such as {records[0].id!r}" + (f", the file {next(iter(rows))!r}" if rows else "")
+        raise UserError(f"{path} has no prediction for any item; {example}")
+    other = len(set(rows) - wanted)
+    return rows, ([f"{bad} lines of the predictions are no JSON object with an id."] if bad else []) + (
+        [f"{other} predictions are for items that were not scored."] if other else [])
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError:
+        return None
+    return row if isinstance(row, dict) and row.get("id") not in (None, "") else None
+
+
+def _answer(row: dict[str, Any] | None) -> Answer | None:
+    return None if row is None or "error" in row else read_answer(row)
+
+
+def _ask_all(model: str | models.Answerer, records: Sequence[Record], question: str, out: Path, this: dict[str, Any],
+             workers: int) -> dict[str, dict[str, Any]]:
+    """Ask what predictions.jsonl below ``out`` does not hold yet; a failure is a row with ``error``, asked again by
+    the next run."""
+    from tqdm import tqdm
+
+    path, about = out / "predictions.jsonl", out / "run.json"
+    if about.exists():
+        before = json.loads(about.read_text(encoding="utf-8"))
+        different = [k for k in this if k != "limit" and before.get(k) != this[k]]
+        if different:
+            raise UserError(f"{out} holds another run ({different[0]} was {before.get(different[0])!r}); "
+                            "choose another --out")
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    rows = {str(row["id"]): row for line in lines if (row := _row(line)) and "error" not in row}
+    missing = [r for r in records if r.id not in rows]
+    out.mkdir(parents=True, exist_ok=True)
+    about.write_text(json.dumps(this) + "\n", encoding="utf-8")
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()), encoding="utf-8")
+    if missing:
+        answerer = models.load(model) if isinstance(model, str) else model
+        with path.open("a", encoding="utf-8") as file:
+            for row in tqdm(_asked(answerer, missing, question, workers), total=len(missing), desc=this["task"],
+                            disable=None):
+                rows[row["id"]] = row
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.flush()
+    return rows
+
+
+def _asked(answerer: models.Answerer, records: Sequence[Record], question: str,
+           workers: int) -> Iterator[dict[str, Any]]:
+    def one(record: Record) -> dict[str, Any]:
+        try:
+            return {"id": record.id, "output": answerer.ask(models.media_of(record), question)}
+        except Exception as e:  # one bad file or answer must not end a run of hours
+            return {"id": record.id, "error": f"{type(e).__name__}: {str(e)[:200]}"}
+
+    if workers <= 1:
+        yield from map(one, records)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(records), 8 * workers):  # in short stretches, so that a kill loses little
+            yield from pool.map(one, records[start:start + 8 * workers])
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("emoreason", "numpy", "torch", "transformers"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
