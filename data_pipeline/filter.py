@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emoreason.errors import ParseError
-from emoreason.facs import PRESENT, prototype_support
+from emoreason.facs import MEASURED_AUS, PRESENT, prototype_support
 from emoreason.schema import Explanation, find_aus, is_present, parse
 from emoreason.sources import Record
 
@@ -38,16 +38,17 @@ class Rejection:
 
     reason: str
     detail: str
+    text: str | None = None  # the refused text, where one was written
 
 
 def check(text: str, record: Record, complete: bool = True) -> Rejection | None:
     """Whether an explanation agrees with the annotation of its picture or clip; None when it does.
 
-    ``complete``: the text is a whole explanation, which must name every AU of at least MUST_NAME; an answer about
-    one region need not. Where the annotation says nothing about an AU, any claim about it is beyond the evidence; an
-    AU annotated without intensity allows no figure, a label without votes no probability, a picture no times. The
-    conclusion must be the annotated emotion, or one of those with the most votes, or, without either, one that the
-    AUs support.
+    ``complete``: the text is a whole explanation, which must name every measured AU of at least MUST_NAME; an
+    answer about one region need not. Where the annotation says nothing about an AU, any claim about it is beyond the
+    evidence; an AU annotated without intensity allows no figure, a label without votes no probability, a picture no
+    times. The conclusion must be the annotated emotion, or one of those with the most votes, or, without either, one
+    that the AUs support.
     """
     try:
         x = parse(text)
@@ -102,7 +103,8 @@ def has_chances(record: Record) -> bool:
 def _missed(x: Explanation, record: Record) -> Rejection | None:
     if x.emotion is None:
         return None
-    missed = [a for a, v in (record.aus or {}).items() if is_present(v, MUST_NAME) and a not in x.present]
+    missed = [a for a, v in (record.aus or {}).items()
+              if a in MEASURED_AUS and is_present(v, MUST_NAME) and a not in x.present]
     return Rejection("AU missed", ", ".join(f"AU{a}" for a in missed)) if missed else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from emoreason.data_pipeline import shards
@@ -61,7 +62,7 @@ class Job:
     def _leave(self, name: str, record: Record | None, why: Rejection) -> None:
         self.rejected += 1
         self.out.reject({"source": name, "id": record and record.id, "reason": why.reason, "detail": why.detail,
-                         "text": record and record.text})
+                         "text": why.text or (record and record.text)})
 
     def _rows(self, record: Record) -> Iterator[dict[str, Any] | Rejection]:
         try:
@@ -114,7 +115,7 @@ class Job:
             if why is None:
                 return question, text, "engine"
         assert why is not None
-        return why
+        return replace(why, text=text)
 
     def _passes(self, record: Record, text: str, whole: bool) -> Rejection | None:
         why = check(text, record, whole)

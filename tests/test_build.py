@@ -229,3 +229,10 @@ def test_command_line(tmp_path, capsys):
     settings.write_text("sorces: []\n")
     with pytest.raises(UserError, match="unknown field 'sorces'"):
         build.config_of(parser.parse_args([str(settings)]))
+
+
+def test_the_refused_text_is_kept(tmp_path):
+    path = make_set(tmp_path / "set", 4)
+    build.build(config(tmp_path, path), write=lambda r, rng: ("Why?", "no tags", True), progress=False)
+    rejects = [json.loads(line) for line in (tmp_path / "out/rejects.jsonl").read_text().splitlines()]
+    assert {(r["reason"], r["text"]) for r in rejects if r["id"]} == {("malformed", "no tags")}

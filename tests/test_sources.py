@@ -311,10 +311,10 @@ def test_csv(tmp_path):
 def test_synth(tmp_path):
     good = {"file": "p/1.png", "identity": 12, "aus": {"1": 0, "12": 3.5}, "emotion": "happiness", "valence": 0.6,
             "arousal": 0.3, "pose": [0, 1, 2], "landmarks": [[1, 2]], "sides": {"12": [4, 3], "14": [0.2, 1], "2": [0, 1]}}
-    write(tmp_path / "labels.jsonl", "\n".join(map(json.dumps, [good, good | {"aus": {"12": 6}}, good | {"aus": {"x": 1}}])))
+    write(tmp_path / "labels.jsonl", "\n".join(map(json.dumps, [good, good | {"aus": {"12": 6}}, good | {"aus": {"x": 1}}, {"file": "p/2.png", "error": "no lips"}])))
     (record,), rejects = parts("synth", tmp_path)
     assert {a: v for a, v in record.aus.items() if v} == {12: 3.5} and record.aus[43] == 0, "what is not named is absent"
-    assert (record.subject, record.extra["pose"], len(rejects)) == ("12", [0, 1, 2], 2)
+    assert (record.subject, record.extra["pose"], len(rejects)) == ("12", [0, 1, 2], 3)
     assert record.extra["sides"] == {"12": "right", "2": "left"}
 
 

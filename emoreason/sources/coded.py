@@ -181,6 +181,8 @@ def synth(path: Path) -> Items:
     path = path / "labels.jsonl" if path.is_dir() else path
 
     def make(row: Row) -> Record:
+        if row.data.get("error"):
+            raise BadField("error", f"not rendered: {row.data['error']}")
         name, values, halves = row.text("file") or "", row.get("aus"), row.get("sides", need=False) or {}
         if not isinstance(values, dict) or not all(k.isdigit() for k in values):
             raise BadField("aus", "must be an object of AU numbers")
