@@ -233,6 +233,7 @@ def shade(index, weights, triangles, materials, triangles_uv, points, facing, uv
                 jj = min(max(int((half - half * y) * side), 0), side - 1)
                 r, g, bl = textures[2, jj, ii, 0], textures[2, jj, ii, 1], textures[2, jj, ii, 2]
                 spec, sss, wet = none, np.float32(0.1), True
+                occ *= np.float32(0.8)  # lashes and lids shade the eye
             elif m == HAIR:
                 ii, jj = int(u * side) % side, min(int(v * side), side - 1)
                 r, g, bl = textures[3, jj, ii, 0], textures[3, jj, ii, 1], textures[3, jj, ii, 2]

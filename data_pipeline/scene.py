@@ -241,7 +241,8 @@ def photograph(image: np.ndarray, rng: np.random.Generator, flaws: bool = True,
     out = _GAMMA[(np.minimum(image, 1) * 4095).astype(np.int32)]
     if not flaws:
         return (out * 255 + 0.5).astype(np.uint8)
-    out = 0.5 + (out - 0.5) * np.float32(rng.uniform(0.8, 1.2))
+    middle = out.mean()
+    out = middle + (out - middle) * np.float32(rng.uniform(0.85, 1.5))
     sigma = rng.uniform(0, 0.02) if rng.random() < 0.8 else rng.uniform(0.02, 0.07)
     out = out + (grain or rng).standard_normal(out.shape, np.float32) * np.float32(sigma)
     out = (np.clip(out, 0, 1) * 255 + 0.5).astype(np.uint8)

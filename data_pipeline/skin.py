@@ -178,7 +178,7 @@ def eye(rng: np.random.Generator, dark: float) -> np.ndarray:
     """The eyeball seen along its gaze: x and y from the middle are the sine of the angle from the gaze."""
     x, y = (_U[::2, ::2] - 0.5) * 2, (_V[::2, ::2] - 0.5) * 2
     r, angle = np.hypot(x, y), np.arctan2(y, x)
-    white = linear((228, 219, 213))[0] * np.float32(rng.uniform(0.5, 0.8))
+    white = linear((228, 219, 213))[0] * np.float32(rng.uniform(0.5, 0.8) * (1 - 0.3 * dark))
     out = white * np.exp(-np.clip((r - 0.5) * 0.9, 0, 1))[..., None] * np.float32([1.0, 0.97, 0.96])
     choice = rng.integers(0, 3) if dark > 0.35 and rng.random() < 0.95 else rng.integers(0, len(IRISES))
     iris, pupil = rng.uniform(0.40, 0.45), rng.uniform(0.12, 0.21)
