@@ -102,5 +102,5 @@ def _question(records: Sequence[Record]) -> str:
 
 
 FEA = Task("fea", "analyses of expressions: AU F1, emotion accuracy, ROUGE-L, REGE, judge score", "output",
-           ("fea20k", "faba", "expllm", "table"), _question,
+           ("fea20k", "faba", "expllm", "csv"), _question,
            lambda r: bool(r.aus) or r.emotion is not None or r.text is not None, _score)

@@ -121,13 +121,12 @@ def _records(task: Task, data: Path, source: str | None, split: str | None,
     for name in names:
         takes = {k: p for k, p in inspect.signature(SOURCES[name].read).parameters.items() if k not in ("path", "name")}
         unknown = [k for k in options if k not in takes and k not in task.options]
-        if unknown and (source or name == names[-1]):
-            raise UserError(f"option {unknown[0]} is not known to {task.name} or the source {name}; they know "
-                            f"{', '.join([*task.options, *takes]) or 'none'}")
-        mine = {k: int(v) if isinstance(takes[k].default, int) and v.isdigit() else v
-                for k, v in options.items() if k in takes}
+        if unknown:
+            first = first or UserError(f"option {unknown[0]} is not known to {task.name} or the source {name}; they "
+                                       f"know {', '.join([*task.options, *takes]) or 'none'}")
+            continue
         try:
-            items = list(read(name, data, **mine))
+            items = list(read(name, data, **{k: _typed(v, takes[k]) for k, v in options.items() if k in takes}))
         except UserError as e:
             first = first or e
             continue
@@ -137,6 +136,16 @@ def _records(task: Task, data: Path, source: str | None, split: str | None,
             return _chosen(task, read_, split), _notes(rejects, name, read_, task), {
                 k: v for k, v in options.items() if k in task.options}
     raise first or UserError(f"{data} holds nothing that {task.name} could score; it reads {', '.join(names)}")
+
+
+def _typed(value: str, parameter: inspect.Parameter) -> Any:
+    """An option as its reader takes it: whole numbers and JSON values where they are meant."""
+    if isinstance(parameter.default, int) and value.isdigit():
+        return int(value)
+    try:
+        return json.loads(value) if value[:1] in ("{", "[") else value
+    except json.JSONDecodeError as e:
+        raise UserError(f"--option {parameter.name}={value} is no JSON: {e}") from None
 
 
 def _chosen(task: Task, records: list[Record], split: str | None) -> list[Record]:

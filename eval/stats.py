@@ -83,16 +83,17 @@ def ccc(a: Array, b: Array) -> float | None:
     return float(2 * ((a - a.mean()) * (b - b.mean())).mean() / spread) if spread else None
 
 
-def icc31(a: Array, b: Array) -> float | None:
-    """ICC(3,1) of two raters (Shrout & Fleiss, 1979): (BMS - EMS) / (BMS + EMS); None where undefined."""
-    n = len(a)
+def icc31(*raters: Array) -> float | None:
+    """ICC(3,1) of k >= 2 raters of n items (Shrout & Fleiss, 1979): (BMS - EMS) / (BMS + (k - 1) EMS); None where
+    undefined."""
+    both = np.stack(raters, 1).astype(float)
+    n, k = both.shape
     if n < 2:
         return None
-    both = np.stack([a, b], 1).astype(float)
     rows, columns, grand = both.mean(1), both.mean(0), both.mean()
-    bms = 2 * ((rows - grand) ** 2).sum() / (n - 1)
-    error = ((both - rows[:, None] - columns[None] + grand) ** 2).sum() / (n - 1)
-    return float((bms - error) / (bms + error)) if bms + error else None
+    bms = k * ((rows - grand) ** 2).sum() / (n - 1)
+    ems = ((both - rows[:, None] - columns[None] + grand) ** 2).sum() / ((n - 1) * (k - 1))
+    return float((bms - ems) / (bms + (k - 1) * ems)) if bms + ems else None
 
 
 def f1_of(hits: Array, guesses: Array, golds: Array) -> Array:

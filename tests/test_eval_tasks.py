@@ -1,0 +1,314 @@
+"""Each task proves itself: gold is the best score, nothing the worst, malformed never raises; and the runner."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from emoreason.eval import report, stats
+from emoreason.eval.answers import Answer, read_answer
+from emoreason.eval.judge import Judge, JudgeError
+from emoreason.eval.run import TASKS, add_arguments, evaluate, run
+from emoreason.eval.task import Context
+from emoreason.eval.units import folds_of
+from PIL import Image
+
+from emoreason.errors import UserError
+from emoreason.facs import EMOTIONS
+from emoreason.sources import Record
+
+HERE = Path(__file__).parent
+CAPTIONS = [p["caption"] for p in json.loads((HERE / "eval_paraphrases.json").read_text(encoding="utf-8"))]
+EXPLAINED = ("<think>Key observations: The brows are lowered (AU4, 3.1). The lip corners are not raised (AU12 absent). "
+             "Interpretation: It looks angry. Confidence: 0.80.</think><answer>anger</answer>")
+MALFORMED = ["", "   ", "<think>", "<answer></answer>", "{}", "AU99", "I cannot help with that.", "😀" * 300, "\x00",
+             "<think>a</think><answer>happy</answer><answer>sad</answer>", "none", "unhappy-ish maybe", "AU" * 2000]
+
+
+def records_of(task: str) -> list[Record]:
+    rng = np.random.default_rng(1)
+    if task == "fec-bench":
+        return [Record(str(i), "fec_bench", kind="clip", caption=c) for i, c in enumerate(CAPTIONS)]
+    if task in ("fer", "dfer"):
+        kind = "clip" if task == "dfer" else "picture"
+        return [Record(str(i), "t", kind=kind, emotion=EMOTIONS[i % 7]) for i in range(70)]
+    if task == "va":
+        return [Record(str(i), "t", valence=float(v), arousal=float(a)) for i, (v, a) in enumerate(rng.uniform(-1, 1, (60, 2)))]
+    aus = [{a: float(rng.integers(0, 6)) for a in (1, 2, 4, 6, 9, 12, 25, 26)} for _ in range(60)]
+    if task == "au":
+        return [Record(str(i), "disfa", subject=f"SN{i % 9:03d}", aus=dict(a)) for i, a in enumerate(aus)]
+    return [Record(str(i), "fea20k", emotion=EMOTIONS[i % 8], aus={4: None, 6 + i % 2: None},
+                   text=f"<think>The brows come down (AU4). Number {i}.</think><answer>{EMOTIONS[i % 8]}</answer>")
+            for i in range(24)]
+
+
+def gold(task: str, r: Record) -> Answer:
+    row: dict = {"id": r.id}
+    row |= {"caption": r.caption} if r.caption else {}
+    row |= {"emotion": r.emotion} if r.emotion else {}
+    row |= {"aus": {str(a): v for a, v in r.aus.items()} if task == "au" else list(r.aus)} if r.aus else {}
+    row |= {"valence": r.valence, "arousal": r.arousal, "output": r.text}
+    return read_answer(row)
+
+
+BEST = {"fec-bench": ("tem", "autodq", "rouge_l", "bleu_4"), "fer": ("accuracy", "uar", "f1_macro"),
+        "dfer": ("accuracy", "uar"), "va": ("ccc", "ccc_valence"), "au": ("au_f1_macro", "au_f1_micro", "icc"),
+        "fea": ("au_f1_macro", "au_f1_strict", "accuracy", "rouge_l")}
+
+
+def score(task: str, answers: list[Answer | None], records: list[Record]):
+    return TASKS[task].score(records, answers, Context())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_gold_is_best_and_nothing_is_worst(task: str) -> None:
+    records = records_of(task)
+    best = score(task, [gold(task, r) for r in records], records)
+    for name in BEST[task]:
+        assert best.metrics[name]["value"] == pytest.approx(1), name
+        assert best.metrics[name]["low"] <= 1 + 1e-9 and not best.unscored
+    worst = score(task, [read_answer({"id": r.id, "output": ""}) for r in records], records)
+    assert not worst.unscored
+    for name in BEST[task]:
+        assert worst.metrics.get(name, {"value": 0})["value"] < 1e-5, name
+    lost = score(task, [None] * len(records), records)
+    assert len(lost.unscored) == len(records) and not lost.metrics and set(lost.unscored.values()) == {"no prediction"}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_malformed_answers_never_raise(task: str) -> None:
+    records = records_of(task)
+    rows = [{"id": "x", "output": text} for text in MALFORMED]
+    rows += [{"emotion": 7}, {"emotion": ["sad", None]}, {"aus": "AU4 x"}, {"aus": {"4": "high"}}, {"aus": {"x": 1}},
+             {"aus": [None, 3.5, {}]}, {"confidence": "very"}, {"caption": 3}, {"valence": 9}, {"valence": []},
+             {"output": 5}, {"aus": 12}, {"aus": {"12": 99}}, {}]
+    answers = [read_answer(rows[i % len(rows)]) for i in range(len(records))]
+    result = score(task, answers, records)
+    assert len(result.rows) == len(records)
+    json.dumps(result.rows)
+    assert all(np.isfinite(v["value"]) for v in result.metrics.values())
+
+
+@pytest.mark.parametrize(("row", "emotions", "aus"), [
+    ({"output": EXPLAINED}, ("anger",), {4: 3.1}),
+    ({"output": "Happy"}, ("happiness",), None),
+    ({"output": "not angry"}, None, None),
+    ({"output": "none"}, (), None),
+    ({"output": EXPLAINED, "emotion": "joy"}, ("happiness",), {4: 3.1}),
+    ({"aus": ["AU06", 12]}, None, {6: None, 12: None}),
+    ({"aus": {"AU4": 2.5, "12": 0}}, None, {4: 2.5}),
+    ({"aus": "4, 12"}, None, {4: None, 12: None}),
+    ({"aus": []}, None, {}),
+    ({"output": "She frowns (AU4) without AU12."}, None, {4: None}),
+    ({"emotion": "fearfully surprised"}, ("fear", "surprise"), None),
+])
+def test_answers_are_read(row: dict, emotions: tuple | None, aus: dict | None) -> None:
+    answer = read_answer(row)
+    assert (answer.emotions, answer.aus) == (emotions, aus)
+
+
+def test_an_abstention_is_an_answer_that_is_wrong() -> None:
+    records = records_of("fer")[:14]
+    answers = [gold("fer", r) if i % 2 else read_answer({"output": "none"}) for i, r in enumerate(records)]
+    metrics = score("fer", answers, records).metrics
+    assert metrics["accuracy"]["value"] == metrics["answered"]["value"] == 0.5
+
+
+def test_calibration_needs_stated_confidence() -> None:
+    records = records_of("fer")
+    sure = [read_answer({"emotion": r.emotion if i % 4 else "contempt", "confidence": 0.75})
+            for i, r in enumerate(records)]
+    metrics = score("fer", sure, records).metrics
+    assert metrics["ece"]["value"] == pytest.approx(abs(0.75 - metrics["accuracy"]["value"]))
+    assert "ece" not in score("fer", [gold("fer", r) for r in records], records).metrics
+
+
+def test_votes_share() -> None:
+    records = [Record("a", "ferplus", emotion="fear", votes={"fear": 6.0, "surprise": 4.0})]
+    assert score("fer", [read_answer({"emotion": "surprise"})], records).metrics["votes"]["value"] == 0.4
+
+
+def test_au_threshold_and_folds() -> None:
+    low = [Record(str(i), "disfa", subject=f"SN{i}", aus={12: 1.0, 25: 3.0}) for i in range(6)]
+    named = [read_answer({"aus": {"25": 3.0, "12": 1.0}}) for _ in low]
+    assert score("au", named, low).metrics["au_f1_macro"]["value"] == 1  # intensity 1 is below DISFA's threshold
+    assert folds_of(["b", "a", "c", None, "a", "d"]) == {"a": 0, "b": 1, "c": 2, "d": 0}
+    with pytest.raises(UserError, match="disfa12"):
+        TASKS["au"].score(low, named, Context(options={"protocol": "other"}))
+
+
+def test_fea_counts_aus_outside_the_gold_set_only_in_strict() -> None:
+    records = records_of("fea")
+    extra = [read_answer({"aus": [*(r.aus or {}), 27]}) for r in records]
+    metrics = score("fea", extra, records).metrics
+    assert metrics["au_f1_macro"]["value"] == 1 and metrics["au_f1_strict"]["value"] == pytest.approx(0.8)
+
+
+def test_agreement_measures() -> None:
+    judges = np.array([[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2], [5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7.0]])
+    assert stats.icc31(*judges) == pytest.approx(0.7148, abs=1e-4)  # the example of Shrout & Fleiss
+    a = judges[0]
+    assert stats.ccc(a, a) == pytest.approx(1) and stats.ccc(a, -a + 2 * a.mean()) == pytest.approx(-1)
+    assert stats.ccc(a[:1], a[:1]) is None and stats.icc31(np.ones(4), np.ones(4)) is None
+    assert stats.ece(np.array([0.9, 0.9, 0.1, 0.1]), np.array([1, 1, 0, 0.0])) == pytest.approx(0.1)
+
+
+def test_bootstrap_is_paired_and_covers() -> None:
+    x = np.random.default_rng(0).normal(size=400)
+    first = stats.bootstrap(lambda at: {"mean": x[at].mean()}, 400, seed=3)["mean"]
+    shifted = stats.bootstrap(lambda at: {"mean": x[at].mean() + 1}, 400, seed=3)["mean"]
+    assert shifted["low"] - first["low"] == pytest.approx(1)
+    assert first["low"] < first["value"] < first["high"] and first["high"] - first["low"] == pytest.approx(0.196, rel=0.15)
+    assert stats.bootstrap(lambda at: {"m": 1.0}, 0) == {}
+
+
+# --- the judge ---------------------------------------------------------------------------------------------------
+
+
+def fake_judge(prompt: str) -> str:
+    """A judge that splits at full stops and calls equal texts entailed."""
+    if "JSON array" in prompt:
+        text = prompt.split("Description:\n")[1]
+        return "Sure! " + json.dumps([s.strip() for s in text.split(".") if s.strip()])
+    if "entails" in prompt:
+        a, b = ([line.split(". ", 1)[1] for line in part.strip().splitlines()]
+                for part in re.search(r"A:\n(.*)\n\nB:\n(.*)", prompt, re.S).groups())
+        return json.dumps({str(i): {"entails": [j for j, y in enumerate(b, 1) if x == y], "contradicts": []}
+                           for i, x in enumerate(a, 1)})
+    return '{"score": 4}'
+
+
+def test_judge_scores_and_cache(tmp_path: Path) -> None:
+    asked: list[str] = []
+    judge = Judge(lambda p: asked.append(p) or fake_judge(p), "fake", tmp_path / "judge.jsonl")
+    records = records_of("fec-bench")[:5]
+    answers = [gold("fec-bench", r) for r in records]
+    result = TASKS["fec-bench"].score(records, answers, Context(judge=judge))
+    assert result.metrics["tem"]["value"] == result.metrics["offline_tem"]["value"] == 1
+    assert result.metrics["correctness"]["value"] == 4 and set(result.prompts) == {"events", "relations", "score"}
+    before = len(asked)
+    again = Judge(lambda p: pytest.fail("asked again"), "fake", tmp_path / "judge.jsonl")
+    assert TASKS["fec-bench"].score(records, answers, Context(judge=again)).metrics == result.metrics
+    assert before == len(set(asked))
+    other = Judge(lambda p: "{}", "another", tmp_path / "judge.jsonl")
+    with pytest.raises(JudgeError):
+        other.score("x", 0, 5)
+
+
+@pytest.mark.parametrize("answer", ["", "no idea", "[1, 2]", '{"1": {"entails": [99]}}', '{"score": "high"}', "[[[",
+                                    '{"score": true}', None])
+def test_a_failing_judge_leaves_items_unscored(answer: str | None) -> None:
+    def complete(prompt: str) -> str:
+        if answer is None:
+            raise ConnectionError("refused")
+        return answer
+
+    records = records_of("fec-bench")[:3]
+    result = TASKS["fec-bench"].score(records, [gold("fec-bench", r) for r in records], Context(judge=Judge(complete, "x")))
+    assert len(result.unscored) == 3 and "tem" not in result.metrics and result.metrics["offline_tem"]["value"] == 1
+    assert all("judge" in why for why in result.unscored.values())
+
+
+# --- the runner --------------------------------------------------------------------------------------------------
+
+
+def pictures(root: Path, each: int = 4) -> Path:
+    for emotion in ("anger", "happiness", "sadness"):
+        (root / emotion).mkdir(parents=True)
+        for i in range(each):
+            Image.new("L", (48, 48), 40 * i).save(root / emotion / f"{i}.png")
+    return root
+
+
+def command(*words: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return run(parser.parse_args([str(w) for w in words]))
+
+
+def test_predictions_to_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, said = pictures(tmp_path / "data"), tmp_path / "said.jsonl"
+    rows = [{"id": f"{e}/{i}.png", "emotion": e} for e in ("anger", "happiness", "sadness") for i in range(4)]
+    said.write_text("\n".join(map(json.dumps, rows[:-1])) + "\nnot json\n" + json.dumps({"id": "z", "emotion": "fear"}))
+    assert command("fer", "--predictions", said, "--data", data, "--out", tmp_path / "run") == 0
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert {k: results[k] for k in ("task", "model", "n", "unscored")} == {
+        "task": "fer", "model": "said", "n": 12, "unscored": 1}
+    assert set(results["metrics"]["accuracy"]) == {"value", "low", "high"} and results["metrics"]["accuracy"]["value"] == 1
+    assert results["unscored_reasons"] == {"no prediction": 1} and results["run"]["seed"] == 0
+    assert {"python", "numpy"} <= set(results["run"]["versions"])
+    page = (tmp_path / "run/report.html").read_text()
+    assert page.count("<svg") >= 2 and not re.search(r"(?:src|href)=.?http", page) and "1 unscored" in page
+    assert "| accuracy | 1.0000 |" in (tmp_path / "run/report.md").read_text()
+    assert len((tmp_path / "run/items.jsonl").read_text().splitlines()) == 12
+    assert "accuracy" in capsys.readouterr().out
+    assert command("fer", "--predictions", said, "--data", data, "--out", tmp_path / "run", "--limit", "8") == 0
+    assert json.loads((tmp_path / "run/results.json").read_text())["n"] == 8
+
+
+class Model:
+    def __init__(self, fail_after: int = 10**9) -> None:
+        self.asked, self.fail_after = 0, fail_after
+
+    def ask(self, media, question: str) -> str:
+        self.asked += 1
+        if self.asked > self.fail_after:
+            raise KeyboardInterrupt
+        assert media.shape == (48, 48, 3) and "anger, happiness, sadness" in question
+        if media[0, 0, 0] == 80:
+            raise RuntimeError("out of memory")
+        return EXPLAINED
+
+
+def test_a_killed_run_goes_on(tmp_path: Path) -> None:
+    data, out = pictures(tmp_path / "data"), tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(TASKS["fer"], data=data, out=out, model=Model(fail_after=5))
+    with (out / "predictions.jsonl").open("a") as file:
+        file.write('{"id": "anger/3.png", "outp')  # cut off in the middle of a row
+    model = Model()
+    results = evaluate(TASKS["fer"], data=data, out=out, model=model)
+    assert model.asked == 12 - 4  # five were asked, of which one failed
+    assert results["n"] == 12 and results["unscored"] == 3
+    assert results["unscored_reasons"] == {"RuntimeError: out of memory": 3}
+    assert results["metrics"]["accuracy"]["value"] == pytest.approx(1 / 3)
+    with pytest.raises(UserError, match="another run"):
+        evaluate(TASKS["fer"], data=pictures(tmp_path / "else"), out=out, model=model)
+    assert evaluate(TASKS["fer"], data=data, out=tmp_path / "b", model=Model(), workers=3)["unscored"] == 3
+
+
+def test_leaderboard(tmp_path: Path) -> None:
+    data = pictures(tmp_path / "data")
+    for name, right in (("weak", 1), ("strong", 3)):
+        rows = [{"id": f"{e}/{i}.png", "emotion": e if k < right else "fear"}
+                for k, e in enumerate(("anger", "happiness", "sadness")) for i in range(4)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        evaluate(TASKS["fer"], data=data, out=tmp_path / name, predictions=tmp_path / f"{name}.jsonl")
+    text = report.leaderboard([tmp_path / "weak", tmp_path / "strong/results.json"], tmp_path / "board")
+    assert text.index("strong") < text.index("weak") and (tmp_path / "board/leaderboard.html").exists()
+    with pytest.raises(UserError, match="results.json"):
+        report.leaderboard([tmp_path / "data"], None)
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ([], "--data"), (["--data", "D", "--out", "O"], "--model or --predictions"),
+    (["--data", "D", "--out", "O", "--predictions", "gone.jsonl"], "gone.jsonl does not exist"),
+    (["--data", "gone", "--out", "O", "--predictions", "P"], "gone does not exist"),
+    (["--data", "D", "--out", "O", "--predictions", "P", "--limit", "0"], "--limit"),
+    (["--data", "D", "--out", "O", "--predictions", "P", "--option", "fold"], "KEY=VALUE"),
+    (["--data", "D", "--out", "O", "--predictions", "P", "--option", "fold=2"], "fold is not known"),
+    (["--data", "D", "--out", "O", "--predictions", "P", "--source", "x"], "no source 'x'"),
+    (["--data", "D", "--out", "O", "--predictions", "P", "--split", "train"], "split 'train'"),
+    (["--data", "D", "--out", "O", "--predictions", "P"], "no prediction for any item"),
+])
+def test_mistakes_are_one_line(words: list[str], said: str, tmp_path: Path) -> None:
+    pictures(tmp_path / "D")
+    (tmp_path / "P").write_text('{"id": "unknown", "emotion": "sad"}\n')
+    named = [str(tmp_path / w) if w in ("D", "O", "P", "gone", "gone.jsonl") else w for w in words]
+    with pytest.raises(UserError) as caught:
+        command("fer", *named)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
