@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from emoreason.data_pipeline import expression, scene
+from emoreason.data_pipeline.person import Person
 from emoreason.data_pipeline.studio import Studio, furrows, labels, pose_face
 
 FPS = 25
@@ -101,45 +102,65 @@ def _glances(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
     return out
 
 
+@dataclass(frozen=True)
+class Take:
+    """What a clip shows besides the face's movements: the view at rest and moves (T, 3) degrees of yaw, pitch and
+    roll around it; gaze (T, 2) degrees; light; backdrop (S, S, 3) linear; parting: see ``Expression``; camera: the seed
+    of the picture's flaws, None for none."""
+
+    view: scene.View
+    moves: np.ndarray
+    gaze: np.ndarray
+    light: scene.Light
+    backdrop: np.ndarray
+    parting: float = 0.5
+    camera: int | None = None
+
+
 def sample_clip(model: Studio, seed: int, i: int, size: int = 224,
                 supersample: float = 1.5) -> tuple[np.ndarray, np.ndarray, dict]:
-    """Clip i of a seed: images (T, size, size, 3) uint8 RGB, times (T,) seconds, and its labels.
+    """Clip i of a seed: images (T, size, size, 3) uint8 RGB, times (T,) seconds, and its labels (see ``film``)."""
+    rng = np.random.default_rng([seed, _CLIP, i])
+    times = np.arange(round(rng.uniform(2.0, 6.0) * FPS)) / FPS
+    events, phases = script(rng, len(times) / FPS)
+    take = Take(scene.random_view(rng), np.stack([_drift(rng, times, s) for s in (6.0, 4.0, 3.0)], 1),
+                _glances(rng, times), scene.random_light(rng), scene.background(rng, round(supersample * size)),
+                float(rng.uniform(0.2, 0.9)), int(rng.integers(1 << 31)))
+    images, row = film(model, model.person(seed, i), f"{seed}-c{i}", events, phases, times, take, size, rng)
+    return images, times, row
+
+
+def film(model: Studio, person: Person, identity: str, events: list[Event], phases: list[tuple[float, str | None]],
+         times: np.ndarray, take: Take, size: int, grain: np.random.Generator) -> tuple[np.ndarray, dict]:
+    """Render a clip: images (T, size, size, 3) uint8 RGB and its labels.
 
     Labels as in ``studio.sample``, of the frame named by ``apex_time`` (the strongest one), and: fps, duration;
     events (``Event.row``; 45 is a blink); courses {"12": [T values]} of each AU as seen; poses (T, 3); phases
     [{"start", "emotion"}]. ``aus`` are the peaks over the clip.
     """
-    rng = np.random.default_rng([seed, _CLIP, i])
-    person = model.person(seed, i)
-    times = np.arange(round(rng.uniform(2.0, 6.0) * FPS)) / FPS
-    events, phases = script(rng, float(len(times) / FPS))
-    view, light = scene.random_view(rng), scene.random_light(rng)
-    wander = [_drift(rng, times, s) for s in (6.0, 4.0, 3.0)]
-    gaze, backdrop = _glances(rng, times), scene.background(rng, round(supersample * size))
-    parting = float(rng.uniform(0.2, 0.9))
-    camera = int(rng.integers(1 << 31))
     curves = [event.intensity(times) for event in events]
     images, rows, seen = [], [], []
-    for t in range(len(times)):
-        shown = _frame(events, [float(c[t]) for c in curves], (float(gaze[t, 0]), float(gaze[t, 1])))
-        shown.parting = parting
-        now = replace(view, yaw=view.yaw + float(wander[0][t]), pitch=view.pitch + float(wander[1][t]),
-                      roll=view.roll + float(wander[2][t]))
+    for t, time in enumerate(times):
+        shown = _frame(events, [float(c[t]) for c in curves], (float(take.gaze[t, 0]), float(take.gaze[t, 1])))
+        shown.parting = take.parting
+        yaw, pitch, roll = (float(m) for m in take.moves[t])
+        view = replace(take.view, yaw=take.view.yaw + yaw, pitch=take.view.pitch + pitch, roll=take.view.roll + roll)
         mesh, aus = pose_face(model, person, shown)
-        taken = scene.render(model.model, person, mesh, furrows(shown), shown.gaze, now, light, backdrop, size)
-        images.append(scene.photograph(taken.image, np.random.default_rng(camera), grain=rng))
-        shown.drawn = next((emotion for start, emotion in reversed(phases) if start <= times[t]), "neutral")
-        rows.append(labels(shown, aus, person, f"{seed}-c{i}", now, taken.landmarks))
+        taken = scene.render(model.model, person, mesh, furrows(shown), shown.gaze, view, take.light, take.backdrop,
+                             size)
+        flaws = np.random.default_rng(take.camera)
+        images.append(scene.photograph(taken.image, flaws, take.camera is not None, grain))
+        shown.drawn = next((emotion for start, emotion in reversed(phases) if start <= time), "neutral")
+        rows.append(labels(shown, aus, person, identity, view, taken.landmarks))
         seen.append(aus)
     shown_aus = sorted({a for aus in seen for a in aus})
     strongest = int(np.argmax([sum(v for a, v in aus.items() if a not in (25, 43)) for aus in seen]))
-    out = rows[strongest] | {
+    return np.stack(images), rows[strongest] | {
         "aus": {str(a): max(aus.get(a, 0.0) for aus in seen) for a in shown_aus}, "apex_time": float(times[strongest]),
         "fps": FPS, "duration": len(times) / FPS, "events": [event.row() for event in events],
         "phases": [{"start": round(start, 3), "emotion": emotion} for start, emotion in phases],
         "courses": {str(a): [aus.get(a, 0.0) for aus in seen] for a in shown_aus},
         "poses": [row["pose"] for row in rows]}
-    return np.stack(images), times, out
 
 
 def _frame(events: list[Event], values: list[float], gaze: tuple[float, float]) -> expression.Expression:

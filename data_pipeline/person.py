@@ -101,7 +101,7 @@ def make(model: FaceModel, shapes: Shapes, skull: hair.Skull, rng: np.random.Gen
     shade = rng.uniform(0, len(skin.SKINS) - 1)
     low = int(shade)
     tone = skin.SKINS[low] * (low + 1 - shade) + skin.SKINS[min(low + 1, len(skin.SKINS) - 1)] * (shade - low)
-    tone = (tone * np.exp(rng.normal(0, 0.06, 3))).astype(np.float32)
+    tone = (tone * np.exp(rng.normal(-0.03, 0.08) + rng.normal(0, 0.03, 3))).astype(np.float32)
     dark = float(shade / (len(skin.SKINS) - 1))
     hair_colour = skin.HAIRS[rng.integers(0, 7)] if shade < 3 else skin.HAIRS[rng.choice([0, 0, 0, 1, 1, 2])]
     if rng.random() < np.clip((age - 0.55) * 1.8, 0, 0.85):

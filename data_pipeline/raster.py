@@ -114,7 +114,7 @@ def shadow_map(points, triangles, materials, out):
     side = out.shape[0]
     for t in range(triangles.shape[0]):
         m = materials[t]
-        if m != 0 and m != 1 and m < HAIR:
+        if m != 0 and m != 1 and m != HAIR:
             continue
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         x0, y0, x1, y1, x2, y2 = points[a, 0], points[a, 1], points[b, 0], points[b, 1], points[c, 0], points[c, 1]

@@ -16,7 +16,7 @@ def linear(*colours: tuple[int, int, int]) -> np.ndarray:
     return ((np.clip(np.array(colours, np.float32), 1, 255) / 255) ** 2.2).astype(np.float32)
 
 
-SKINS = linear((248, 222, 206), (241, 205, 182), (228, 184, 152), (208, 157, 118), (178, 124, 86), (140, 92, 62),
+SKINS = linear((238, 206, 188), (230, 192, 168), (220, 176, 144), (204, 153, 115), (178, 124, 86), (140, 92, 62),
                (103, 67, 46), (74, 48, 36))
 HAIRS = linear((17, 14, 13), (30, 22, 18), (56, 38, 27), (94, 64, 42), (150, 114, 74), (196, 166, 118), (112, 52, 30),
                (128, 126, 124), (205, 203, 198))
@@ -80,12 +80,13 @@ def _brows(model: FaceModel, rng: np.random.Generator, male: bool) -> np.ndarray
         arch[:, 1] += lift + bend * np.sin(np.pi * np.linspace(0, 1, len(arch))) + rng.normal(0, 0.002)
         n = len(arch)
         count = int(330 * density * thick / 0.014)
-        along = start + (1 - start) * rng.random(count) ** 0.85
+        along = start + (1 - start) * np.clip(rng.random(count) ** 0.85 - rng.uniform(0, 0.05, count), 0, 1)
         k = np.clip((along * (n - 1)).astype(int), 2, n - 3)
         tangent = arch[k + 2] - arch[k - 2]
         tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
         normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) * np.sign(tangent[:, :1])
-        offset = rng.uniform(-0.5, 0.5, count) * thick * (0.3 + 0.8 * np.minimum(along / 0.5, 1.0))
+        taper = (0.3 + 0.8 * np.minimum(along / 0.5, 1.0)) * np.minimum(0.45 + (1 - along) / 0.25, 1.0)
+        offset = rng.uniform(-0.5, 0.5, count) * thick * taper
         root = arch[k] + normal * offset[:, None]
         flow = -tangent * (1.0 - 0.6 * along)[:, None]
         flow += normal * np.where(offset < 0, 0.25 + 0.7 * along ** 3, -0.15)[:, None]
