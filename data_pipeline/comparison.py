@@ -9,30 +9,49 @@ from __future__ import annotations
 
 import random
 
-from emoreason.data_pipeline.answers import unreadable
 from emoreason.data_pipeline.facts import Facts
 from emoreason.data_pipeline.grammar import Voice, pool, sentence
 from emoreason.data_pipeline.phrases import PLACE, WORDS
 from emoreason.data_pipeline.questions import Question
-from emoreason.data_pipeline.reading import ADJECTIVE, NOUN, Teller
+from emoreason.data_pipeline.reading import Teller
+from emoreason.data_pipeline.refusals import unreadable
+from emoreason.data_pipeline.sentences import ADJECTIVE, NOUN
 
 from emoreason.schema import Explanation, Observation
 
 GAP = 0.7  # a difference in intensity worth naming
-_ONLY = pool("only in the {one} face {clause}", "in the {one} face {clause}, in the {two} [this is missing|nothing of it shows|this does not show]", "{clause} in the {one} face only",
+_ONLY = pool("only in the {one} face {clause}",
+             "in the {one} face {clause}, in the {two} [this is missing|nothing of it shows|this does not show]",
+             "{clause} in the {one} face only",
              "the {one} face alone shows {cue}", "{cue} show{s} in the {one} face, not in the {two}")
-_ONE_MORE = pool("{clause} in both, more so in the {one} face", "both faces show {cue}, the {one} more strongly", "{cue} {is} stronger in the {one} face than in the {two}", "{clause} in both, but further in the {one}")
-_ONE_HINT = pool("in the {one} face {clause}, in the {two} hardly if at all", "{cue} {is} clear only in the {one} face", "the {one} face shows {cue} far more than the {two}")
-_ALIKE = pool("{clause} in both faces", "both faces show {cue}, about equally", "{cue} {is} much the same in the two faces", "{clause} in the first face and the second alike")
-_NEITHER = pool("{lack} show{s} in neither face", "neither face shows {lack}", "{lack} {is} missing in both faces", "both faces are without {lack}")
-_VERDICT = pool("the first face looks {adj}, the second {adj2}", "the first reads as {noun}, the second as {noun2}", "from first to second, the look goes from {noun} to {noun2}",
-                "where the first face looks {adj}, the second looks {adj2}", "{noun} fits the first face best, {noun2} the second", "the two differ: the first appears {adj}, the second {adj2}")
-_SAME = pool("both faces look {adj}", "the two faces read the same way, as {noun}", "{noun} is the best reading for both", "the same look, {noun}, appears in both faces", "both appear {adj}, with differences in strength")
-_BECAUSE = pool("the main difference is {cue}, [stronger|clearer] in the {one}", "what sets them apart is {cue} in the {one} face", "{cue} in the {one} face make{s} the difference", "the {one} face stands out by {cue}")
-_EQUAL = pool("their movements hardly differ", "the movements are close to each other", "there is little to tell the movements apart", "no movement differs by much")
-_STRONGER = pool("the {one} face is the more expressive one", "overall, more moves in the {one} face", "the {one} face shows the stronger expression", "the expression is weaker in the {two} face")
-_PLEASANT = pool("the {one} face looks more pleasant", "in tone the {one} face is the more pleasant one", "the {two} face looks less pleasant")
-_SURE = pool("the reading of the {one} face is the surer one", "the {two} face is harder to read", "the {two} face is read with less confidence")
+_ONE_MORE = pool("{clause} in both, more so in the {one} face", "both faces show {cue}, the {one} more strongly",
+                 "{cue} {is} stronger in the {one} face than in the {two}",
+                 "{clause} in both, but further in the {one}")
+_ONE_HINT = pool("in the {one} face {clause}, in the {two} hardly if at all", "{cue} {is} clear only in the {one} face",
+                 "the {one} face shows {cue} far more than the {two}")
+_ALIKE = pool("{clause} in both faces", "both faces show {cue}, about equally",
+              "{cue} {is} much the same in the two faces", "{clause} in the first face and the second alike")
+_NEITHER = pool("{lack} show{s} in neither face", "neither face shows {lack}", "{lack} {is} missing in both faces",
+                "both faces are without {lack}")
+_VERDICT = pool("the first face looks {adj}, the second {adj2}", "the first reads as {noun}, the second as {noun2}",
+                "from first to second, the look goes from {noun} to {noun2}",
+                "where the first face looks {adj}, the second looks {adj2}",
+                "{noun} fits the first face best, {noun2} the second",
+                "the two differ: the first appears {adj}, the second {adj2}")
+_SAME = pool("both faces look {adj}", "the two faces read the same way, as {noun}",
+             "{noun} is the best reading for both", "the same look, {noun}, appears in both faces",
+             "both appear {adj}, with differences in strength")
+_BECAUSE = pool("the main difference is {cue}, [stronger|clearer] in the {one}",
+                "what sets them apart is {cue} in the {one} face", "{cue} in the {one} face make{s} the difference",
+                "the {one} face stands out by {cue}")
+_EQUAL = pool("their movements hardly differ", "the movements are close to each other",
+              "there is little to tell the movements apart", "no movement differs by much")
+_STRONGER = pool("the {one} face is the more expressive one", "overall, more moves in the {one} face",
+                 "the {one} face shows the stronger expression", "the expression is weaker in the {two} face")
+_PLEASANT = pool("the {one} face looks more pleasant", "in tone the {one} face is the more pleasant one",
+                 "the {two} face looks less pleasant")
+_SURE = pool("the reading of the {one} face is the surer one", "the {two} face is harder to read",
+             "the {two} face is read with less confidence")
 _WHICH = ("first", "second")
 
 
@@ -41,7 +60,7 @@ def compare(a: Facts, b: Facts, question: Question, rng: random.Random) -> Expla
     voice = Voice(rng)
     for facts in (a, b):
         if not facts.readable:
-            return unreadable(Teller(facts, rng, voice), question)
+            return unreadable(facts, voice)
     ta, tb = Teller(a, rng, voice), Teller(b, rng, voice)
     gaps = sorted((x for x in a.present | b.present), key=lambda x: -abs(a.aus[x] - b.aus[x]))
     told = gaps[:5] if len(gaps) > 5 else gaps
@@ -49,7 +68,7 @@ def compare(a: Facts, b: Facts, question: Question, rng: random.Random) -> Expla
     both_gone = [x for x in ta.may_lack((12, 4, 1, 15, 9, 6, 5, 26, 7)) if x in tb.may_lack((x,))]
     voice.rng.shuffle(both_gone)
     for x in both_gone[: max(int(voice.chance(0.3)), 2 - len(observations))]:
-        text = voice.say(_NEITHER, **ta.lack([x]))
+        text = voice.say(_NEITHER, **ta.lack([(x,)]))
         observations.append(Observation(x, None, "both", False, None, text[0].upper() + text[1:]))
     if voice.chance(0.5):
         observations.sort(key=lambda o: PLACE[o.au])
@@ -62,12 +81,13 @@ def _difference(v: Voice, a: Facts, b: Facts, x: int) -> Observation:
     strong, weak = (a, b) if first else (b, a)
     one, two = _WHICH if first else _WHICH[::-1]
     cue, many = v.one(WORDS[x]["cue"])
-    words = {"one": one, "two": two, "clause": v.one(WORDS[x]["clause"]), "cue": cue, "s": "" if many else "s", "is": "are" if many else "is"}
+    words = {"one": one, "two": two, "clause": v.one(WORDS[x]["clause"]), "cue": cue, "s": "" if many else "s",
+             "is": "are" if many else "is"}
     gap = strong.aus[x] - weak.aus[x]
     if x in weak.absent:
         text = v.say(_ONLY, **words)
     elif x not in weak.present:
-        text = v.say(_ONE_HINT if gap >= GAP else _ALIKE[:0] or _ONE_HINT, **words)
+        text = v.say(_ONE_HINT if gap >= GAP else _ALIKE, **words)
     else:
         text = v.say(_ONE_MORE if gap >= GAP else _ALIKE, **words)
     return Observation(x, strong.aus[x], strong.sides.get(x, "both"), True, None, text[0].upper() + text[1:])

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import random
+from collections.abc import Callable
 
-from emoreason.data_pipeline import questions
-from emoreason.data_pipeline.answers import answer
+from emoreason.data_pipeline import answers, details, questions
 from emoreason.data_pipeline.comparison import compare
 from emoreason.data_pipeline.facts import Facts
+from emoreason.data_pipeline.grammar import Voice
 from emoreason.data_pipeline.phrases import REGIONS
 from emoreason.data_pipeline.questions import Question
+from emoreason.data_pipeline.reading import Teller
+from emoreason.data_pipeline.refusals import decline, unreadable
 from emoreason.data_pipeline.sampling import random_facts
 
 from emoreason.schema import Explanation, render
@@ -24,11 +27,22 @@ from emoreason.schema import Explanation, render
 __all__ = ["Dialogue", "Explanation", "Facts", "Question", "ask", "compare", "dialogue", "random_facts", "write"]
 
 Dialogue = list[tuple[Question, Explanation]]
+WRITERS: dict[str, Callable[[Teller, Question], Explanation]] = {
+    "why": answers.why, "read": answers.why, "is": answers.is_, "whynot": answers.whynot, "change": answers.change,
+    "sure": answers.sure,
+    "other": answers.other, "aus": details.aus, "au": details.au_level, "region": details.region,
+    "smile": details.smile,
+    "describe": details.describe, "tone": details.tone,
+}
 
 
 def write(facts: Facts, question: Question, rng: random.Random) -> Explanation:
     """The answer to ``question`` about one face; ``schema.render`` makes it text."""
-    return answer(facts, question, rng)
+    if question.kind == "decline":
+        return decline(question, Voice(rng))
+    if not facts.readable:
+        return unreadable(facts, Voice(rng))
+    return WRITERS[question.kind](Teller(facts, rng), question)
 
 
 def ask(facts: Facts, rng: random.Random, taken: frozenset[str] = frozenset()) -> Question:
@@ -61,9 +75,10 @@ def main() -> None:
     rng = random.Random(args.seed)
     for i in range(args.n):
         facts = random_facts(rng)
-        there = ", ".join(f"AU{a} {facts.aus[a]:.1f}{facts.sides.get(a, '')[:1].upper()}" for a in sorted(facts.present)) or "nothing"
+        there = ", ".join(f"AU{a} {facts.aus[a]:.1f} {facts.sides.get(a, '')}".strip() for a in sorted(facts.present))
         best = ", ".join(f"{e} {facts.p(e):.2f}" for e in facts.ranked[:3])
-        print(f"\n[{i}] {there} | {best} | valence {facts.valence:.1f}, arousal {facts.arousal:.1f} | {', '.join(facts.quality)}")
+        tone, view = f"{facts.valence:.1f}, {facts.arousal:.1f}", ", ".join(facts.quality)
+        print(f"\n[{i}] {there or 'no AU'} | {best} | {tone} | {view}")
         if args.kind == "compare":
             second = random_facts(rng)
             more = ", ".join(f"AU{a} {second.aus[a]:.1f}" for a in sorted(second.present))

@@ -14,31 +14,36 @@ SIDE_GAP = 1.0  # an asymmetry this large counts as clear
 
 # The AUs that count as signs of an emotion, most telling first, each with the AUs of which one must be there too.
 CUES: dict[str, tuple[tuple[int, tuple[int, ...]], ...]] = {
-    "anger": ((4, ()), (24, ()), (23, ()), (7, (4, 5, 23, 24)), (5, (4, 7, 23, 24)), (17, (4, 23, 24)), (10, (4, 23)), (22, (4, 23))),
+    "anger": ((4, ()), (24, ()), (23, ()), (7, (4, 5, 23, 24)), (5, (4, 7, 23, 24)), (17, (4, 23, 24)), (10, (4, 23)),
+              (22, (4, 23))),
     "contempt": ((14, ()), (12, (14,))),
     "disgust": ((9, ()), (10, ()), (17, (9, 10)), (15, (9, 10)), (25, (9, 10))),
-    "fear": ((5, ()), (20, ()), (1, ()), (2, ()), (4, (1, 2, 5, 20)), (27, (1, 2, 5, 20)), (26, (1, 2, 5, 20)), (25, (1, 2, 5, 20))),
+    "fear": ((5, ()), (20, ()), (1, ()), (2, (1, 4, 5, 20)), (4, (1, 2, 5, 20)), (27, (1, 2, 5, 20)),
+             (26, (1, 2, 5, 20)), (25, (1, 2, 5, 20))),
     "happiness": ((12, ()), (6, ()), (25, (12,)), (26, (6, 12))),
     "neutral": (),
     "sadness": ((1, ()), (15, ()), (4, (1, 15)), (17, (1, 15)), (43, (1, 15))),
-    "surprise": ((1, ()), (2, ()), (5, ()), (27, ()), (26, (1, 2, 5)), (25, (1, 2, 5))),
+    "surprise": ((1, (2,)), (2, (1, 5, 26, 27)), (5, ()), (27, ()), (26, (1, 2, 5)), (25, (2, 5))),
 }
 # What an emotion's pattern needs; each entry lists alternatives.
 NEEDS: dict[str, tuple[tuple[int, ...], ...]] = {
-    "anger": ((4,), (7, 5), (23, 24)), "contempt": ((14,),), "disgust": ((9, 10),), "fear": ((1,), (2,), (4,), (5,), (20,)),
+    "anger": ((4,), (7, 5), (23, 24)), "contempt": ((14,),), "disgust": ((9, 10),),
+    "fear": ((1,), (2,), (4,), (5,), (20,)),
     "happiness": ((12,), (6,)), "neutral": (), "sadness": ((1,), (4,), (15,)), "surprise": ((1,), (2,), (5,), (26, 27)),
 }
 # Movements that speak against an emotion.
 AGAINST: dict[str, frozenset[int]] = {
     "anger": frozenset((12, 1, 2)), "contempt": frozenset((1, 4, 5, 9, 15, 27)), "disgust": frozenset((12, 5, 1, 2)),
-    "fear": frozenset((12, 9, 14, 24)), "happiness": frozenset((4, 9, 15, 20, 1, 24)), "sadness": frozenset((12, 9, 27, 2)),
+    "fear": frozenset((12, 9, 14, 24)), "happiness": frozenset((4, 9, 15, 20, 1, 24)),
+    "sadness": frozenset((12, 9, 27, 2)),
     "surprise": frozenset((4, 12, 15, 9, 24, 7)), "neutral": frozenset(MEASURED_AUS) - {25, 26, 43},
 }
 # The whole pattern: for each set, one AU of every entry.
 _FULL: dict[str, tuple[tuple[tuple[int, ...], ...], ...]] = {
     "anger": (((4,), (5, 7), (23, 24)),), "contempt": (((14,),),), "disgust": (((9, 10), (15, 17, 25)), ((9,), (10,))),
     "fear": (((1,), (2,), (4,), (5, 20)),), "happiness": (((6,), (12,)),), "neutral": (),
-    "sadness": (((1,), (4,), (15,)), ((1,), (15,), (17,))), "surprise": (((1,), (2,), (5,), (25, 26, 27)), ((1,), (2,), (26, 27))),
+    "sadness": (((1,), (4,), (15,)), ((1,), (15,), (17,))), "surprise": (((1,), (2,), (5,), (25, 26, 27)),
+                                                                         ((1,), (2,), (26, 27))),
 }
 _VARIANTS = {e: tuple(s for s in sets if all(a in MEASURED_AUS for a in s)) for e, sets in PROTOTYPES.items()}
 _VARIANTS["neutral"] = ()
@@ -72,7 +77,8 @@ class Facts:
             if ACTION_UNITS[a].sided and value >= PRESENT and abs(gap) >= SIDE_GAP:
                 sides[a] = "right" if gap > 0 else "left"
         emotions = {e: float(p) for e, p in zip(EMOTIONS, evidence.emotions[t], strict=True)}
-        return cls(evidence.intensities(t), sides, emotions, float(evidence.valence[t]), float(evidence.arousal[t]), tuple(pose),
+        return cls(evidence.intensities(t), sides, emotions, float(evidence.valence[t]), float(evidence.arousal[t]),
+                   tuple(pose),
                    tuple(quality), readable and bool(evidence.valid[t]))
 
     @cached_property
@@ -126,7 +132,7 @@ class Facts:
         """What its pattern needs: (met, missing, neither), each entry a tuple of alternatives."""
         met, missing, open_ = [], [], []
         for options in NEEDS[emotion]:
-            if any(a in self.present for a in options) and (emotion != "contempt" or any(a in self.sides for a in options)):
+            if any(a in self.present and (emotion != "contempt" or a in self.sides) for a in options):
                 met.append(options)
             elif all(a in self.absent for a in options):
                 missing.append(options)

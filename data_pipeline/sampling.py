@@ -11,17 +11,23 @@ from emoreason.facs import EMOTIONS, MEASURED_AUS, PROTOTYPES, prototype_support
 
 # Movements that come along with others: (if this is there, then that one may follow, how often, at which share).
 _TAGALONG = (
-    (1, 2, 0.45, 0.8), (2, 1, 0.6, 0.8), (12, 6, 0.5, 0.7), (12, 25, 0.35, 0.7), (6, 7, 0.25, 0.5), (9, 4, 0.45, 0.6), (9, 7, 0.35, 0.6), (9, 10, 0.3, 0.6),
-    (10, 25, 0.4, 0.6), (26, 25, 0.97, 0.8), (27, 25, 1.0, 1.0), (27, 26, 0.3, 0.6), (20, 25, 0.5, 0.7), (15, 17, 0.4, 0.7), (24, 17, 0.35, 0.7), (4, 7, 0.4, 0.7), (22, 25, 0.6, 0.6),
+    (1, 2, 0.45, 0.8), (2, 1, 0.6, 0.8), (12, 6, 0.5, 0.7), (12, 25, 0.35, 0.7), (6, 7, 0.25, 0.5), (9, 4, 0.45, 0.6),
+    (9, 7, 0.35, 0.6), (9, 10, 0.3, 0.6),
+    (10, 25, 0.4, 0.6), (26, 25, 0.97, 0.8), (27, 25, 1.0, 1.0), (27, 26, 0.3, 0.6), (20, 25, 0.5, 0.7),
+    (15, 17, 0.4, 0.7), (24, 17, 0.35, 0.7), (4, 7, 0.4, 0.7), (22, 25, 0.6, 0.6),
     (5, 2, 0.3, 0.6), (25, 26, 0.35, 0.7), (18, 17, 0.15, 0.5), (23, 24, 0.2, 0.6), (6, 12, 0.4, 0.8),
 )
 _CLASH = ((25, 24), (43, 5), (28, 25), (27, 24), (12, 18), (28, 22))  # the first stays, the second goes
-_SIDED_RATE = {14: 0.35, 12: 0.07, 2: 0.08, 10: 0.08, 1: 0.03, 4: 0.03, 6: 0.03, 7: 0.03, 9: 0.03, 15: 0.06, 20: 0.04, 5: 0.02, 43: 0.02}
-_TONE = {"anger": (-0.6, 0.55), "contempt": (-0.35, 0.1), "disgust": (-0.6, 0.3), "fear": (-0.55, 0.65), "happiness": (0.75, 0.35), "neutral": (0.0, -0.15),
+_SIDED_RATE = {14: 0.35, 12: 0.07, 2: 0.08, 10: 0.08, 1: 0.03, 4: 0.03, 6: 0.03, 7: 0.03, 9: 0.03, 15: 0.06, 20: 0.04,
+               5: 0.02, 43: 0.02}
+_TONE = {"anger": (-0.6, 0.55), "contempt": (-0.35, 0.1), "disgust": (-0.6, 0.3), "fear": (-0.55, 0.65),
+         "happiness": (0.75, 0.35), "neutral": (0.0, -0.15),
          "sadness": (-0.6, -0.25), "surprise": (0.1, 0.65)}
-REASONS = ("the face is small in the picture", "the picture is dark", "the picture is blurred", "the face is turned away")
+REASONS = ("the face is small in the picture", "the picture is dark", "the picture is blurred",
+           "the face is turned away")
 # A plain prior: which faces people hand in.
-_PRIOR = {"anger": 0.12, "contempt": 0.06, "disgust": 0.09, "fear": 0.11, "happiness": 0.2, "neutral": 0.12, "sadness": 0.15, "surprise": 0.15}
+_PRIOR = {"anger": 0.12, "contempt": 0.06, "disgust": 0.09, "fear": 0.11, "happiness": 0.2, "neutral": 0.12,
+          "sadness": 0.15, "surprise": 0.15}
 
 
 def random_facts(rng: random.Random) -> Facts:
@@ -75,7 +81,7 @@ def _posterior(rng: random.Random, aus: dict[int, float], sides: dict[int, str],
     """Probabilities as a classifier of the whole face might give them: mostly led by the movements, at times not."""
     support = prototype_support(aus, sides)
     draw = rng.random()
-    sharp = rng.choice((2.5, 5.0, 7.0, 9.0, 12.0))
+    sharp = rng.choice((2.0, 3.0, 4.0, 5.0, 7.0, 9.0))
     scores = {e: sharp * support[e] + rng.gauss(0.0, 0.6) for e in EMOTIONS}
     scores["contempt"] -= 0.3
     if draw < 0.75:
@@ -93,7 +99,8 @@ def _posterior(rng: random.Random, aus: dict[int, float], sides: dict[int, str],
 def _placed(rng: random.Random, aus: dict[int, float], sides: dict[int, str], emotions: dict[str, float]) -> Facts:
     """With tone, pose and the quality of the view."""
     level = min(1.0, 0.35 + 0.2 * max(aus.values()))
-    tone = [max(-1.0, min(1.0, level * sum(p * _TONE[e][i] for e, p in emotions.items()) + rng.gauss(0, 0.1))) for i in (0, 1)]
+    tone = [max(-1.0, min(1.0, level * sum(p * _TONE[e][i] for e,
+                                           p in emotions.items()) + rng.gauss(0, 0.1))) for i in (0, 1)]
     wide = 3.0 if rng.random() < 0.12 else 1.0
     pose = (round(rng.gauss(0, 8 * wide), 1), round(rng.gauss(0, 6 * wide), 1), round(rng.gauss(0, 5 * wide), 1))
     draw = rng.random()
