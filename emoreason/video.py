@@ -32,9 +32,11 @@ except ImportError:  # no wheel for this platform: PyAV reads everything
 else:
     decord.logging.set_level(decord.logging.QUIET)
 
+SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".gif")
 LIMIT = 2 << 30  # bytes that one sample() may hold
 WORTH = 12  # frames that a jump to a key frame must save: it empties the decoder's threads
-CHUNK = 48 << 20  # bytes of one chunk of stream()
+BATCH = 16  # frames asked of decord at once: more only cost memory
+CHUNK = 24 << 20  # bytes of one chunk of stream(): below what the allocator hands back to the system each time
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def stream(path: str | Path, fps: float | None = None, max_side: int | None = No
            threads: int = 0) -> Iterator[Clip]:
     """The clip in chunks, in bounded memory however long it is.
 
-    fps, max_side, threads: as for ``sample``. chunk: frames a chunk (default: about 48 MiB, at most 32). The last
+    fps, max_side, threads: as for ``sample``. chunk: frames a chunk (default: about 24 MiB, at most 32). The last
     chunk's ``info`` is marked ``truncated`` also when the end turned out not to decode. Raises UserError at the
     first chunk for an unreadable file.
     """
@@ -90,17 +92,16 @@ def stream(path: str | Path, fps: float | None = None, max_side: int | None = No
     wanted = _wanted(index, fps, None, None)
     shape = _shape(index.info, max_side)
     size = chunk or max(1, min(32, CHUNK // (math.prod(shape) * 3)))
-    images: list[np.ndarray] = []
-    got: list[int] = []
+    images, got = np.empty((size, *shape, 3), np.uint8), []
     for i, image in _pyav(index, wanted, shape, threads):
-        if len(images) == size:  # one frame is always kept back, so that the last chunk can carry the final mark
-            yield Clip(np.stack(images), index.times[got[-size:]], index.info)
-            images.clear()
-        images.append(image)
+        if len(got) == size:  # a full chunk waits for the next frame, so that the last one can carry the final mark
+            yield Clip(images, index.times[got], index.info)
+            images, got = np.empty_like(images), []
+        images[len(got)] = image
         got.append(i)
-    if not images:
+    if not got:
         raise UserError(f"no frame of {path} could be decoded: the file is damaged; get it again")
-    yield Clip(np.stack(images), index.times[got[-len(images):]], _after(index, wanted, got))
+    yield Clip(images[:len(got)], index.times[got], _after(index, wanted, got))
 
 
 def _wanted(index: Index, fps: float | None, count: int | None, times: Sequence[float] | None) -> np.ndarray:
@@ -204,14 +205,21 @@ def _decord(index: Index, wanted: np.ndarray, shape: tuple[int, int], threads: i
     """The wanted frames (T, H, W, 3), or None when decord cannot read the file or may have read it wrongly."""
     if decord is None:
         return None
+    small = shape != (index.info.height, index.info.width) and not index.info.rotation
+    size = {"height": shape[0], "width": shape[1]} if small else {}  # shrinking while decoding is cheaper
     try:
-        reader = decord.VideoReader(index.info.path, num_threads=threads)
+        reader = decord.VideoReader(index.info.path, num_threads=threads, **size)
         if len(reader) != len(index.times):
             return None
-        out = np.empty((len(wanted), *shape, 3), np.uint8)
-        for i in range(0, len(wanted), 8):  # larger batches only cost memory
-            for j, image in enumerate(reader.get_batch(wanted[i:i + 8].tolist()).asnumpy(), i):
-                out[j] = _fit(image, shape)
+        batches = (reader.get_batch(wanted[i:i + BATCH].tolist()).asnumpy() for i in range(0, len(wanted), BATCH))
+        if len(wanted) <= BATCH:
+            out = next(batches)
+            if out.shape[1:3] != shape:
+                out = np.stack([_fit(image, shape) for image in out])
+        else:
+            out = np.empty((len(wanted), *shape, 3), np.uint8)
+            for i, batch in enumerate(batches):
+                out[i * BATCH:(i + 1) * BATCH] = [_fit(image, shape) for image in batch]
         # Where it cannot decode, decord repeats a neighbour: have PyAV look at an end that does not move.
         return None if len(out) > 1 and np.array_equal(out[-1], out[-2]) else out
     except (decord.DECORDError, RuntimeError):

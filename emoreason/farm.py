@@ -1,0 +1,101 @@
+"""Worker processes that are fed one item at a time; one that dies takes only its item with it."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from emoreason.errors import UserError
+
+
+class Farm:
+    """``workers`` processes. make() is called once in each and gives the function that does one item."""
+
+    def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: int) -> None:
+        self.make, self.count = make, workers
+        self.crew: dict[Connection, Any] = {}  # the pipe to each worker -> its process
+
+    def __enter__(self) -> Farm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pipe, process in self.crew.items():
+            pipe.close()  # an idle worker ends at this; a busy one is stopped
+            process.terminate()
+        for process in self.crew.values():
+            process.join(5)
+
+    def _hire(self) -> Connection:
+        ours, theirs = mp.get_context("spawn").Pipe()
+        process = mp.get_context("spawn").Process(target=_work, args=(theirs, self.make, self.count), daemon=True)
+        process.start()
+        theirs.close()
+        self.crew[ours] = process
+        return ours
+
+    def run(self, items: Iterable[Any]) -> Iterator[tuple[Any, Any, str | None]]:
+        """(item, result, None) as they are done, or (item, None, why) where the worker died. Raises UserError when a
+        worker cannot be made."""
+        todo = iter(items)
+        busy: dict[Connection, Any] = {}
+
+        def feed(pipe: Connection) -> None:
+            item = next(todo, None)
+            if item is not None:
+                busy[pipe] = item
+                try:
+                    pipe.send(item)
+                except OSError:
+                    pass  # it is dead, which the next receive shows
+
+        waiting = {self._hire() for _ in range(self.count)}
+        while waiting or busy:
+            for pipe in wait([*waiting, *busy]):
+                assert isinstance(pipe, Connection)
+                try:
+                    kind, value = pipe.recv()
+                except (EOFError, OSError):
+                    process = self.crew.pop(pipe)
+                    process.join()
+                    why = _ending(process.exitcode)
+                    if pipe in waiting:
+                        raise UserError(f"a worker ended before its first clip ({why}): use fewer --workers") from None
+                    yield busy.pop(pipe), None, f"the worker died on this clip ({why})"
+                    waiting.add(self._hire())
+                    continue
+                if kind == "failed":
+                    raise UserError(value)
+                if kind == "ready":
+                    waiting.discard(pipe)
+                else:
+                    yield busy.pop(pipe), value, None
+                feed(pipe)
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        return "out of memory or killed" if -code == signal.SIGKILL else signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _work(pipe: Connection, make: Callable[[], Callable[[Any], Any]], workers: int) -> None:
+    """A worker's life: make the function, then item after item until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    share = str(max(1, (os.cpu_count() or 1) // workers))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, share)
+    try:
+        do = make()
+    except UserError as e:
+        pipe.send(("failed", str(e)))
+        return
+    try:
+        pipe.send(("ready", None))
+        while True:
+            pipe.send(("done", do(pipe.recv())))
+    except (EOFError, OSError):
+        return
