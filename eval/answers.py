@@ -20,7 +20,8 @@ class Answer:
 
     output: the raw text; caption; emotions: in order, () for an abstention, None where nothing readable was said;
     aus: AU -> intensity 0-5 or None for present without one, None where AUs were not answered; confidence in [0, 1];
-    valence, arousal in [-1, 1]; note: why something could not be read.
+    valence, arousal in [-1, 1]; explanation: the whole, where the text follows our format; evidence: AU -> intensity
+    that the model measured, where it says so; note: why something could not be read.
     """
 
     output: str | None = None
@@ -30,6 +31,8 @@ class Answer:
     confidence: float | None = None
     valence: float | None = None
     arousal: float | None = None
+    explanation: Explanation | None = None
+    evidence: dict[int, float] | None = None
     note: str = ""
 
     @property
@@ -59,7 +62,12 @@ def read_answer(row: Mapping[str, Any]) -> Answer:
             notes += [f"{name} {str(row[name])[:20]!r} is not in [{low:g}, 1]"] if numbers[name] is None else []
     caption = row.get("caption")
     caption = caption if isinstance(caption, str) else said.caption
-    return Answer(text, caption, emotions, aus, note="; ".join(notes), **numbers)
+    measured = row.get("evidence")
+    evidence = None
+    if isinstance(measured, Mapping):
+        evidence = {int(a): v for a, v in measured.items() if str(a).isdigit() and isinstance(v, int | float)}
+    return Answer(text, caption, emotions, aus, explanation=said.explanation, evidence=evidence, note="; ".join(notes),
+                  **numbers)
 
 
 def _of_text(text: str) -> Answer:
@@ -67,7 +75,7 @@ def _of_text(text: str) -> Answer:
     try:
         x: Explanation = parse(text)
         return Answer(text, x.interpretation, x.emotions, {a: o.intensity for a, o in x.present.items()}, x.confidence,
-                      x.valence, x.arousal)
+                      x.valence, x.arousal, x)
     except ParseError as e:
         why = str(e)
     try:

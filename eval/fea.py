@@ -20,7 +20,7 @@ from emoreason.eval.answers import Answer
 from emoreason.eval.judge import AGREEMENT, JudgeError, hashes
 from emoreason.eval.ngrams import rouge_l_f1
 from emoreason.eval.stats import bootstrap, f1_of
-from emoreason.eval.task import Context, Result, Task, unanswered
+from emoreason.eval.task import Context, Result, Task, means, reasoning, unanswered
 
 from emoreason.facs import ACTION_UNITS
 from emoreason.schema import is_present
@@ -42,6 +42,7 @@ def _score(records: Sequence[Record], answers: Sequence[Answer | None], context:
     told = np.array([r.text is not None for r, _ in kept], bool)
     rouge = np.array([rouge_l_f1(x.output or x.caption or "", r.text) if r.text else 0.0 for r, x in kept])
     judged, failed = _judge(kept, context)
+    extra = reasoning([x for _, x in kept]) | {"judge": judged}
 
     def metric(at: np.ndarray) -> dict[str, float | None]:
         found: dict[str, float | None] = {}
@@ -57,9 +58,7 @@ def _score(records: Sequence[Record], answers: Sequence[Answer | None], context:
             found["rouge_l"] = float(rouge[at][told[at]].mean())
             recognised = found.get("accuracy", found.get("au_f1_macro"))
             found["rege"] = None if recognised is None else 100 * (recognised + (found["rouge_l"] or 0.0))
-        if not np.isnan(judged[at]).all():
-            found["judge"] = float(np.nanmean(judged[at]))
-        return found
+        return found | means(extra, at)
 
     scores = f1_of(*np.array([x.sum(0) for x in (gold & said, said, gold)])) if kept else np.zeros(len(every))
     rows = [{"id": r.id, "gold_aus": [a for a, g in zip(every, gold[i], strict=True) if g],

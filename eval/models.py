@@ -7,15 +7,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from emoreason.errors import UserError
+from emoreason.errors import ParseError, UserError
+from emoreason.schema import parse, render
 from emoreason.sources import Record
 
 
 class Answerer(Protocol):
-    """media: an upright picture (H, W, 3) uint8 RGB, or the path of a clip (or folder of its frames); the answer is
-    raw text."""
+    """media: an upright picture (H, W, 3) uint8 RGB, or the path of a clip (or folder of its frames). The answer is
+    raw text, or a row of fields such as {"output", "evidence": {AU: intensity}}."""
 
-    def ask(self, media: np.ndarray | str, question: str) -> str: ...
+    def ask(self, media: np.ndarray | str, question: str) -> str | dict[str, Any]: ...
 
 
 def load(model: str) -> Answerer:
@@ -24,18 +25,29 @@ def load(model: str) -> Answerer:
         from emoreason.reason import Reasoner
     except ModuleNotFoundError as e:
         raise UserError(f"--model needs emoreason.reason ({e}); score a file with --predictions instead") from None
-    return _Reasoned(Reasoner.load(model))
+    return Reasoned(Reasoner.load(model))
 
 
-class _Reasoned:
-    """A Reasoner as an Answerer: its answer as text."""
+class Reasoned:
+    """A Reasoner as an Answerer: its answer about the main face, with the evidence that it read."""
 
     def __init__(self, reasoner: Any) -> None:
         self.reasoner = reasoner
 
-    def ask(self, media: np.ndarray | str, question: str) -> str:
+    def ask(self, media: np.ndarray | str, question: str) -> dict[str, Any]:
         answer = self.reasoner.ask(media, question)
-        return answer if isinstance(answer, str) else answer.text
+        answer = answer[0] if isinstance(answer, list) else answer
+        text, x = answer.text, answer.explanation
+        if x is not None:
+            try:
+                parse(text)
+            except ParseError:
+                text = render(x)  # said outside the model: no face was found
+        row: dict[str, Any] = {"output": text}
+        if answer.evidence is not None and answer.evidence.valid.any():
+            frame = int(np.flatnonzero(answer.evidence.valid)[0])
+            row["evidence"] = {str(a): round(v, 2) for a, v in answer.evidence.intensities(frame).items()}
+        return row
 
 
 def judge(spec: str) -> Callable[[str], str]:

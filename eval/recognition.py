@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from emoreason.eval.answers import Answer
 from emoreason.eval.stats import aurc, bootstrap, ccc, classification, confusion, ece, risk_coverage
-from emoreason.eval.task import Context, Plot, Result, Task, unanswered
+from emoreason.eval.task import Context, Plot, Result, Task, means, reasoning, unanswered
 
 from emoreason.facs import EMOTIONS, OTHER_EMOTIONS
 from emoreason.sources import Record
@@ -43,6 +43,7 @@ def _score(records: Sequence[Record], answers: Sequence[Answer | None], context:
     correct = (gold == guess).astype(float)
     sure = np.array([np.nan if a.confidence is None else a.confidence for _, a in kept])
     has = ~np.isnan(sure)
+    reasons = reasoning([a for _, a in kept])
     votes = np.array([_share(r, name) for (r, _), name in zip(kept, named, strict=True)])
 
     def metric(at: np.ndarray) -> dict[str, float | None]:
@@ -50,7 +51,8 @@ def _score(records: Sequence[Record], answers: Sequence[Answer | None], context:
         soft = votes[at][~np.isnan(votes[at])]
         return classification(confusion(gold[at], guess[at], len(classes))) | {
             "answered": float((guess[at] >= 0).mean()), "ece": ece(sure[known], correct[known]),
-            "aurc": aurc(sure[known], correct[known]), "votes": float(soft.mean()) if len(soft) else None}
+            "aurc": aurc(sure[known], correct[known]), "votes": float(soft.mean()) if len(soft) else None} | means(
+            reasons, at)
 
     table = confusion(gold, guess, len(classes)) if kept else np.zeros((len(classes), len(classes) + 1), int)
     counts = np.bincount(gold, minlength=len(classes)) if kept else np.zeros(len(classes), int)

@@ -233,7 +233,8 @@ def _asked(answerer: models.Answerer, records: Sequence[Record], question: str,
            workers: int) -> Iterator[dict[str, Any]]:
     def one(record: Record) -> dict[str, Any]:
         try:
-            return {"id": record.id, "output": answerer.ask(models.media_of(record), question)}
+            said = answerer.ask(models.media_of(record), question)
+            return {"id": record.id} | (said if isinstance(said, dict) else {"output": said})
         except Exception as e:  # one bad file or answer must not end a run of hours
             return {"id": record.id, "error": f"{type(e).__name__}: {str(e)[:200]}"}
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from emoreason.eval.answers import Answer
 
+from emoreason import scores
 from emoreason.sources import Record
 
 Interval = dict[str, float]
@@ -66,6 +68,22 @@ class Task:
     gold: Callable[[Record], bool]
     score: Callable[[Sequence[Record], Sequence[Answer | None], Context], Result]
     options: tuple[str, ...] = ()
+
+
+def reasoning(answers: Sequence[Answer]) -> dict[str, np.ndarray]:
+    """Per item, NaN where it does not apply: ``unsupported_rate``, the share of claims that the model's own evidence
+    does not carry; ``agreement`` of the conclusion with the claimed AUs (emoreason.scores)."""
+    nan = float("nan")
+    rates = [None if a.explanation is None or a.evidence is None else scores.unsupported_rate(a.explanation, a.evidence)
+             for a in answers]
+    agrees = [None if a.explanation is None else scores.agreement(a.explanation) for a in answers]
+    return {"unsupported_rate": np.array([nan if v is None else v for v in rates]),
+            "agreement": np.array([nan if v is None else v for v in agrees])}
+
+
+def means(values: Mapping[str, np.ndarray], at: np.ndarray) -> dict[str, float | None]:
+    """Mean of each array over the items ``at``, without NaN; None where nothing is left."""
+    return {k: None if np.isnan(v[at]).all() else float(np.nanmean(v[at])) for k, v in values.items()}
 
 
 def unanswered(records: Sequence[Record], answers: Sequence[Answer | None]) -> dict[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from emoreason.eval import ngrams
-from emoreason.eval.events import parse_events, parse_sentences, sentences
+from emoreason.eval.behaviour import sample, wrong_and_missing
+from emoreason.eval.events import Event, parse_events, sentences
 from emoreason.eval.tem import CONTRADICTED, ENTAILED, NEUTRAL, corpus, f1, match, relation
 
 HERE = Path(__file__).parent
@@ -130,43 +130,46 @@ def test_relations(a: str, b: str, expected: int) -> None:
     assert relation(one(a), one(b)) == expected
 
 
+@pytest.fixture(scope="module")
+def parsed(references: list[str]) -> list[list[Event]]:
+    return [parse_events(text) for text in references]
+
+
 @shared
-def test_identical_captions_score_one(references: list[str]) -> None:
-    for text in references:
-        result = match(*[parse_events(text)] * 2)
+def test_identical_captions_score_one(parsed: list[list[Event]]) -> None:
+    for events in parsed:
+        result = match(events, events)
         assert result.tem == result.autodq == result.order == 1 and result.contradicted == 0
-    assert min(len(parse_events(t)) for t in references) > 0
+    assert min(map(len, parsed)) > 0
 
 
 @shared
-def test_dropping_events_lowers_tem_step_by_step(references: list[str]) -> None:
-    for text in references[::40]:
-        events = parse_events(text)
+def test_dropping_events_lowers_tem_step_by_step(parsed: list[list[Event]]) -> None:
+    for events in parsed[::40]:
         kept = [match(events[:k], events).tem for k in range(len(events) + 1)]
         assert kept == sorted(kept) and kept[0] == 0 and kept[-1] == 1 and len(set(kept)) == len(kept)
 
 
 @shared
-def test_order_counts(references: list[str]) -> None:
-    parsed = [parse_events(t) for t in references]
-    told_backwards = tem_of([" ".join(reversed(sentences(t))) for t in references], references)
-    assert told_backwards["tem"] < 0.45 and told_backwards["autodq"] > 0.9 and told_backwards["order"] < 0.5
+def test_order_counts(references: list[str], parsed: list[list[Event]]) -> None:
+    some = slice(None, None, 4)
+    backwards = tem_of([" ".join(reversed(sentences(t))) for t in references[some]], references[some])
+    assert backwards["tem"] < 0.45 and backwards["autodq"] > 0.9 and backwards["order"] < 0.5
     swapped = [[dataclasses.replace(e, time=o.time) for e, o in zip(events[::-1], events, strict=True)]
-               for events in parsed]
-    assert corpus([match(a, b) for a, b in zip(swapped, parsed, strict=True)])["tem"] < 0.3
+               for events in parsed[some]]
+    assert corpus([match(a, b) for a, b in zip(swapped, parsed[some], strict=True)])["tem"] < 0.3
 
 
 @shared
-def test_another_clip_gets_less_from_tem_than_from_word_overlap(references: list[str]) -> None:
-    others = references[1:] + references[:1]
+def test_another_clip_gets_less_from_tem_than_from_word_overlap(references: list[str], parsed: list[list[Event]]) -> None:
     words = [ngrams.tokenize(t) for t in references]
-    rouge = float(np.mean([ngrams.rouge_l(a, [b]) for a, b in zip(words[1:] + words[:1], words, strict=True)]))
+    rouge = float(np.mean([ngrams.rouge_l(a, [b]) for a, b in zip([*words[1:], words[0]], words, strict=True)]))
     assert round(rouge, 3) == 0.326
-    assert tem_of(others, references)["tem"] < 0.26
+    assert corpus([match(a, b) for a, b in zip([*parsed[1:], parsed[0]], parsed, strict=True)])["tem"] < 0.26
     template = ("The video shows the emotional changes of a young man. He has short black hair and thick eyebrows. "
                 "At the beginning of the video. As the video progresses. In the middle of the video. "
                 "Towards the end of the video.")
-    assert tem_of([template] * len(references), references)["tem"] == 0
+    assert parse_events(template) == []
 
 
 def test_paraphrases_come_close_to_one() -> None:
@@ -178,41 +181,18 @@ def test_paraphrases_come_close_to_one() -> None:
     assert np.mean([ngrams.rouge_l(a, [b]) for a, b in zip(told, words, strict=True)]) < 0.45  # the words do differ
 
 
-SWAPS = {"left": "right", "right": "left", "opens": "closes", "closes": "opens", "open": "closed", "closed": "open",
-         "raises": "lowers", "lowers": "raises", "raised": "lowered", "up": "down", "down": "up", "lifts": "lowers",
-         "straight ahead": "down", "furrow": "relax", "furrowed": "relaxed", "widen": "narrow", "rise": "lower",
-         "stops": "starts", "begins": "stops", "starts": "stops", "raise": "lower", "upturned": "downturned"}
-
-
-def contradict(sentence: str) -> str:
-    return re.sub(r"\b(" + "|".join(sorted(SWAPS, key=len, reverse=True)) + r")\b", lambda m: SWAPS[m[1]], sentence)
-
-
 @shared
 def test_a_contradiction_scores_below_an_omission(references: list[str]) -> None:
-    wrong, left_out, kept = [], [], []
-    for text in OWN + references[::4]:
-        parts = [s for s, events in parse_sentences(text) if events]
-        turned = next((i for i, s in enumerate(parts) if contradict(s) != s), None)
-        if turned is not None and len(parts) > 1:
-            wrong.append(" ".join([*parts[:turned], contradict(parts[turned]), *parts[turned + 1:]]))
-            left_out.append(" ".join([*parts[:turned], *parts[turned + 1:]]))
-            kept.append(" ".join(parts))
-    said, silent = tem_of(wrong, kept), tem_of(left_out, kept)
-    assert len(kept) > 150
-    assert said["contradicted"] > 0.05 and silent["contradicted"] < 0.02
-    one_event = [(parse_events(k), parse_events(k)) for k in kept]
-    flipped, dropped = [], []
-    for events, reference in one_event:
-        i = next((i for i, e in enumerate(events) if (e.part, e.action) in OPPOSED), None)
-        if i is not None:
-            action = OPPOSED[events[i].part, events[i].action]
-            flipped.append(match([*events[:i], dataclasses.replace(events[i], action=action), *events[i + 1:]], reference))
-            dropped.append(match([*events[:i], *events[i + 1:]], reference))
-    assert all(a.tem < b.tem for a, b in zip(flipped, dropped, strict=True)) and len(flipped) > 100
+    wrong, missing, whole = wrong_and_missing(OWN + references[::6])
+    said, silent = (corpus([match(a, b) for a, b in zip(x, whole, strict=True)]) for x in (wrong, missing))
+    assert len(whole) > 120 and said["tem"] < silent["tem"] - 0.02
+    assert said["contradicted"] > 0.05 and silent["contradicted"] < 0.005
 
 
-OPPOSED = {("mouth", "open"): "close", ("brows", "raise"): "lower", ("corners", "up"): "down", ("eyes", "open"): "close"}
+def test_the_sample_for_reading_is_fixed() -> None:
+    texts = [(str(i), "She has short hair. " + c) for i, c in enumerate(OWN)]
+    rows = list(sample(texts, 20, 5))
+    assert rows == list(sample(texts, 20, 5)) and len(rows) == 20 and all(events for _, _, events in rows)
 
 
 def test_an_empty_side() -> None:

@@ -127,6 +127,13 @@ def test_calibration_needs_stated_confidence() -> None:
     assert "ece" not in score("fer", [gold("fer", r) for r in records], records).metrics
 
 
+def test_claims_without_evidence_are_counted() -> None:
+    records = records_of("fer")[:2]
+    rows = [{"output": EXPLAINED, "evidence": {"4": 3.0, "12": 0.1}}, {"output": EXPLAINED, "evidence": {"4": 0.0, "12": 2.0}}]
+    metrics = score("fer", [read_answer(r) for r in rows], records).metrics
+    assert metrics["unsupported_rate"]["value"] == 0.5 and 0 < metrics["agreement"]["value"] <= 1
+
+
 def test_votes_share() -> None:
     records = [Record("a", "ferplus", emotion="fear", votes={"fear": 6.0, "surprise": 4.0})]
     assert score("fer", [read_answer({"emotion": "surprise"})], records).metrics["votes"]["value"] == 0.4
