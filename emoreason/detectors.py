@@ -108,6 +108,7 @@ def merge(found: list[Candidate], limit: float = 0.3) -> list[Candidate]:
 # ---------------------------------------------------------------------------------------------- BlazeFace, bundled
 
 _GRIDS = {"short": (128, ((8, 2), (16, 6))), "full": (192, ((4, 1),))}  # input side, (stride, anchors a cell)
+_LARGEST = 1600  # pixels on the longer side; a larger picture is shrunk to this before it is searched
 _LEAST = 0.4  # a BlazeFace score below this is no candidate
 
 
@@ -163,17 +164,19 @@ def _tiles(width: int, height: int, side: float) -> list[tuple[float, float, flo
 @register("blazeface")
 def blazeface(image: np.ndarray, file: Path | None = None) -> list[Candidate]:
     """Both bundled detectors at several scales, not yet merged."""
+    import cv2
+    shrink = max(max(image.shape[:2]) / _LARGEST, 1.0)
+    if shrink > 1:
+        size = max(round(image.shape[1] / shrink), 1), max(round(image.shape[0] / shrink), 1)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     height, width = image.shape[:2]
     longest = max(height, width)
-    centre = (width / 2, height / 2)
-
-    def around(extent: float) -> tuple[float, float, float]:
-        return centre[0] - extent / 2, centre[1] - extent / 2, extent
-    found = blaze(image, "full", around(longest)) + blaze(image, "short", around(longest))
-    found += blaze(image, "short", around(2 * longest))  # a face that fills the picture
+    whole = (width - longest) / 2, (height - longest) / 2, longest
+    half = width / 2 - longest, height / 2 - longest, 2 * longest  # for a face that fills the picture
+    found = blaze(image, "full", whole) + blaze(image, "short", whole) + blaze(image, "short", half)
     for tile in _tiles(width, height, min(height, width) * 0.75):
         found += blaze(image, "full", tile)
-    return found
+    return [c._replace(box=tuple(v * shrink for v in c.box)) for c in found]
 
 
 # ------------------------------------------------------------------------------------------- further detectors

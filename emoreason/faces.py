@@ -28,8 +28,11 @@ EYES, DROP, MIDDLE = 0.377, 0.405, 0.518
 LEFT_EYE, RIGHT_EYE, MOUTH = (33, 133), (362, 263), (61, 291)  # corners; left and right of the image
 LEFT_IRIS, RIGHT_IRIS = 468, 473
 MESH = 192  # side of the mesh's input in pixels
-LEAST_SCORE = 0.5  # the mesh's score from which a candidate is a face
-LEAST_CONFIRMED = 0.62  # and the short-range detector's, asked again about the face upright in twice its size
+LEAST_SCORE = 0.98  # the mesh's score from which a candidate is a face
+LEAST_CONFIRMED = 0.61  # and the short-range detector's, asked again about that face alone
+LEAST_PUPILS = 12  # pixels between the pupils from which a face can be read; FER2013 has 18
+NOSE_SLOPE = 6.5  # degrees by which the line from forehead to nose leans when the head is level
+HOPELESS = 0.05  # a score of the mesh's first look from which a second is not worth while
 
 
 class Roi(NamedTuple):
@@ -64,10 +67,10 @@ class Roi(NamedTuple):
         return np.array([(a, -b, self.x - (a - b) * middle), (b, a, self.y - (b + a) * middle)])
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+def warp(image: np.ndarray, matrix: np.ndarray, size: int, black: bool = False) -> np.ndarray:
     """Cut (size, size, 3) out of image (H, W, 3). matrix (2, 3): pixels of the crop -> pixels of the picture.
 
-    Shrinking averages over the pixels it leaves out; outside the picture its edge is repeated.
+    Shrinking averages over the pixels it leaves out. Outside the picture its edge is repeated, or it is black.
     """
     import cv2
     step = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
@@ -83,7 +86,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
         matrix[:, 2] = (matrix[:, 2] - low + 0.5) * factor - 0.5
         matrix[:, :2] *= factor[:, None]
     return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                          borderMode=cv2.BORDER_REPLICATE)
+                          borderMode=cv2.BORDER_CONSTANT if black else cv2.BORDER_REPLICATE)
 
 
 def mesh(image: np.ndarray, roi: Roi) -> tuple[np.ndarray, float]:
@@ -176,41 +179,74 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 def _verify(image: np.ndarray, roi: Roi) -> tuple[np.ndarray, float] | None:
     """Landmarks and score of a candidate that is a face, else None.
 
-    The mesh looks twice, the second time where the first placed the face, as when tracking. On its own it takes one
-    in twelve of what the detectors propose in pictures without a face; the short-range detector, asked in between
-    about the face turned upright, tells these apart (docs/faces.md).
+    The mesh looks twice or, still in doubt, three times, each time where it placed the face before, as when tracking.
+    On its own it takes one in twelve of what the detectors propose in pictures without a face; the short-range
+    detector, asked again, tells these apart (docs/faces.md).
     """
     landmarks, score = mesh(image, roi)
-    if score < LEAST_SCORE or confirm(image, landmarks) < LEAST_CONFIRMED:
-        return None
-    landmarks, score = follow(image, landmarks)
-    return (landmarks, score) if score >= LEAST_SCORE else None
+    for _ in range(2):
+        if score < HOPELESS:
+            return None
+        landmarks, score = follow(image, landmarks)
+        if score >= LEAST_SCORE:
+            return (landmarks, score) if confirm(image, landmarks) >= LEAST_CONFIRMED else None
+    return None
 
 
 def confirm(image: np.ndarray, landmarks: np.ndarray) -> float:
-    """The short-range detector's score in [0, 1] for the face with these landmarks; 0 where it sees none there."""
-    side = 128
-    view = warp(image, Roi.of(landmarks, 2.0).matrix(side), side)
-    middle = np.array([0.25, 0.25, 0.75, 0.75]) * side
-    found = blaze(view, "short", (0, 0, side), least=LEAST_CONFIRMED / 2)
-    return max((c.score for c in found if overlap(middle, np.array([c.box]))[0] > 0.3), default=0.0)
+    """The short-range detector's score in [0, 1] for the face with these landmarks, upright, alone and black around
+    the picture: the mean of two views, 1.5 and 2 times the face's size. 0 where it sees none there."""
+    side, scores = 128, []
+    for scale in (1.5, 2.0):
+        view = warp(image, Roi.of(landmarks, scale).matrix(side), side, black=True)
+        place = (np.array([-0.5, -0.5, 0.5, 0.5]) / scale + 0.5) * side
+        found = blaze(view, "short", (0, 0, side), least=LEAST_CONFIRMED / 2)
+        scores.append(max((c.score for c in found if overlap(place, np.array([c.box]))[0] > 0.3), default=0.0))
+    return sum(scores) / len(scores)
 
 
 def pose(landmarks: np.ndarray) -> np.ndarray:
-    """Head pose (3,) yaw, pitch, roll in degrees from mesh landmarks (478, 3); signs as in ``records.Face``."""
+    """Head pose (3,) yaw, pitch, roll in degrees from mesh landmarks (478, 3); signs as in ``records.Face``.
+
+    Across: from pairs of points on both sides; down: from the forehead to the nose. On 180 renders of known pose
+    (yaw to 45, pitch to 28, roll to 30 degrees) the mean error is 2.1, 3.0 and 1.8 degrees.
+    """
     p = landmarks.astype(float)
-    right = sum(p[b] - p[a] for a, b in ((33, 263), (133, 362), (127, 356), (234, 454)))
+    across = sum(p[b] - p[a] for a, b in ((33, 263), (133, 362), (127, 356), (234, 454)))
+    across /= max(np.linalg.norm(across), 1e-6)
     down = p[2] - p[10]
-    right /= np.linalg.norm(right)
-    down -= right * (down @ right)
-    down /= np.linalg.norm(down)
-    ahead = np.cross(down, right)  # towards the camera: z < 0
+    down -= across * (down @ across)
+    down /= max(np.linalg.norm(down), 1e-6)
+    ahead = np.cross(down, across)
     yaw = math.degrees(math.atan2(ahead[0], -ahead[2]))
-    pitch = math.degrees(math.asin(np.clip(-ahead[1], -1, 1)))
-    return np.array([yaw, pitch, math.degrees(math.atan2(right[1], right[0]))], np.float32)
+    pitch = math.degrees(math.asin(np.clip(-ahead[1], -1, 1))) - NOSE_SLOPE
+    return np.array([yaw, pitch, math.degrees(math.atan2(across[1], across[0]))], np.float32)
 
 
 def quality(crop: np.ndarray, landmarks: np.ndarray, angles: np.ndarray) -> Quality:
-    """What limits reading a face, from its aligned crop, its landmarks and its pose."""
+    """What limits reading a face, from its aligned crop (CROP, CROP, 3), its landmarks (478, 3) and its pose (3,).
+
+    sharpness: the share of fine detail (at a 64th of the crop) in all its contrast; 1 from 0.15 on, FER2013's median
+    is 0.16, and portraits blurred by a tenth of the distance of the pupils have 0.07. light: median and contrast.
+    """
+    import cv2
     size = float(np.linalg.norm(landmarks[RIGHT_IRIS] - landmarks[LEFT_IRIS]))
-    return Quality(size, 1.0, 1.0, max(0.0, math.cos(math.radians(angles[0])) * math.cos(math.radians(angles[1]))))
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    low, middle, high = np.percentile(grey[20:120, 20:108], [2, 50, 98])
+    small = cv2.resize(grey, (64, 64), interpolation=cv2.INTER_AREA)[8:60, 8:56]
+    detail = float((small - cv2.GaussianBlur(small, (0, 0), 1.0)).std() / max(small.std(), 1e-3))
+    sharpness = _ramp(detail, 0.05, 0.15)
+    light = min(_ramp(middle, 8, 60), _ramp(255 - middle, 2, 30), _ramp(high - low, 10, 80))
+    frontal = max(0.0, math.cos(math.radians(angles[0])) * math.cos(math.radians(angles[1])))
+    poor = {
+        f"too small ({size:.0f} px between the pupils, {LEAST_PUPILS} needed)": size < LEAST_PUPILS,
+        "too dark": light < 0.08 and middle < 128,
+        "too bright": light < 0.08 and middle >= 128,
+        "too blurred": sharpness < 0.2,
+        "turned too far away": frontal < 0.5,
+    }
+    return Quality(size, sharpness, light, frontal, tuple(reason for reason, holds in poor.items() if holds))
+
+
+def _ramp(value: float, zero: float, one: float) -> float:
+    return float(np.clip((value - zero) / (one - zero), 0, 1))
