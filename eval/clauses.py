@@ -29,7 +29,7 @@ _ONE_MOVEMENT = frozenset(
         "tighten close", "widen open", "wideopen open", "widen wideopen", "stretch retract", "look face", "press close",
         "move nod", "move look", "move purse", "move tremble", "move sway", "stretch lower", "stretch raise",
         "curl raise", "curl lower", "appear show", "clench close", "tighten raise", "lower close", "narrow close",
-        "lower open", "smile disappear", "smile appear", "smile widen", "smile relax", "smile show", "smile return",
+        "lower open", "lower silent", "smile disappear", "smile appear", "smile widen", "smile relax", "smile return",
         "frown relax", "frown appear", "frown disappear", "go nod"))
 
 
@@ -155,7 +155,7 @@ def _cut(tokens: list[str], start: int, last: int, i: int) -> int:
 
 
 def _one_movement(tokens: list[str], first: int, second: int) -> bool:
-    if second - first > 2:
+    if second - first > (3 if tokens[second] == "shut" else 2):
         return False
     a, b = lx.ACTIONS[tokens[first]], lx.ACTIONS[tokens[second]]
     return a == b or tokens[first].startswith("appear") or frozenset((a, b)) in _ONE_MOVEMENT

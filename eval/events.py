@@ -125,7 +125,7 @@ def _read(sentence: str, state: _State, main: str, early: bool) -> Iterator[Even
         yield from _clause_events(clause, state, who, joined and clause.link == "and")
 
 
-_RANK = {"smile": 3, "frown": 3, "close": 2, "wideopen": 2, "raise": 2, "lower": 2, "nod": 2, "purse": 2,
+_RANK = {"smile": 3, "frown": 3, "silent": 3, "close": 3, "wideopen": 2, "raise": 2, "lower": 2, "nod": 2, "purse": 2,
          "move": 0, "appear": 0, "show": 0, "return": 0, "tighten": 0, "go": 0}  # which of two verbs tells the movement
 
 
