@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from emoreason.data_pipeline import sentences as S
@@ -10,9 +11,10 @@ from emoreason.data_pipeline.grammar import Voice, pool, sentence
 from emoreason.data_pipeline.phrases import WORDS
 from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.reading import Teller
-
 from emoreason.schema import Explanation, Observation
 
+_HEDGED = re.compile(r"\b(open|guess\w*|low|weak|narrow|doubt|close|just|barely|hard to read|lead|margin|sure|unsure"
+                     r"|nearly|behind|undecided|several ways|certain|certainty|level|disagree|mixed|possible)\b")
 # Absences worth naming on a still face, most telling first.
 KEY = (4, 12, 15, 1, 9, 6, 5, 24, 20, 7, 2, 10, 17, 26, 23, 14)
 
@@ -28,6 +30,8 @@ def finish(t: Teller, observations: tuple[Observation, ...], said: list[str]) ->
         gone = gone[: max(0, 2 - len(observations) - len(more))]
         observations += tuple(t.seen(a) for a in more) + tuple(t.gone(a) for a in gone)
     text = " ".join(sentence(s) for s in said if s)
+    if t.level in ("open", "faint") and not _HEDGED.search(text):
+        text += " " + sentence(t.doubt())
     return Explanation(observations, text, f.top, f.confidence, round(f.valence, 1), round(f.arousal, 1))
 
 
@@ -37,7 +41,8 @@ def evidence(t: Teller, most: int = 6, gone: tuple[int, ...] = (),
     f, v, e = t.f, t.v, t.f.top
     there = [*f.cues(e)[:4], *also]
     there += [a for a in f.against(e)[:2] if f.aus[a] >= 1.3 and a not in there]
-    there += [a for a in f.strongest if a not in there][: (2 if len(there) < 3 else int(v.chance(0.5)))]
+    others = [a for a in f.strongest if a not in there]
+    there += others[: max(2 if len(there) < 3 else int(v.chance(0.5)), min(2, sum(f.aus[a] >= 3.0 for a in others)))]
     lacking = list(gone)
     if e == "neutral" or not f.cues(e):
         keys = t.may_lack(KEY)[:9]
@@ -69,11 +74,11 @@ def support(t: Teller, room: int = 3) -> list[str]:
     parts: list[Callable[[], str]] = [t.pattern]
     if v.chance(0.35):
         parts.append(t.strength)
+    if t.f.top != "neutral" and fit in ("partial", "variant") and v.chance(0.45):
+        parts.append(t.note)
     parts.append(t.against)
     if t.level in ("leaning", "open") or v.chance(0.6):
         parts.append(t.rival)
-    if t.f.top != "neutral" and fit in ("partial", "variant") and v.chance(0.45):
-        parts.append(t.note)
     if t.level not in ("open", "faint") and v.chance(0.5):
         parts.append(t.doubt)
     return tail(t, parts, room if v.chance(0.6) else room - 1)
@@ -193,6 +198,7 @@ _NEED = pool(
     "the face lacks {lack}, and so the basis for {asked}",
     "no {asked_sign} is there: {lack} {is} missing",
 )
+_NEED_MORE = tuple(t for t in _NEED if "sign" not in t.source)  # after "none of the signs is there"
 _MET = pool(
     "{cues} would fit it, but [the rest is missing|that is all]", "only {cues} would agree with it",
     "{cues} would allow it, the rest would not", "of its signs only {cues} {is} there",
@@ -260,10 +266,12 @@ def does_not(t: Teller, asked: str) -> Explanation:
         else:
             said.append(v.say(_NOT_NEUTRAL_STILL, **words))
     elif missing:
-        if not got and not f.needs(asked)[0] and v.chance(0.4):
+        none = not got and not f.needs(asked)[0] and v.chance(0.4)
+        if none:
             said.append(v.say(_NONE_OF_IT, **words))
         lack = t.lack(missing, "and" if v.chance(0.5) else "or", 2 if v.chance(0.6) else 3)
-        said.append(v.say(_NEED, **words, **lack, that="these" if lack["is"] == "are" else "this"))
+        said.append(v.say(_NEED_MORE if none else _NEED, **words, **lack,
+                          that="these" if lack["is"] == "are" else "this"))
         if got and v.chance(0.75):
             said.append(v.say(_MET, **t.cues(got, most=2)))
     elif got:
@@ -277,6 +285,8 @@ def does_not(t: Teller, asked: str) -> Explanation:
         said.append(v.say(_INSTEAD, **words, **t.cues(mine), clauses=t.clauses(mine)))
     elif f.top == "neutral":
         said.append(v.say(_INSTEAD_NEUTRAL, **words) if not f.present else t.verdict())
+    elif f.best_pattern not in (None, f.top, asked):
+        said.append(v.say(S.OVERRULED, **words, other=S.NOUN[f.best_pattern]))
     elif v.chance(0.6):
         said.append(v.say(_INSTEAD_BARE, **words))
     said += tail(t, [t.doubt] if v.chance(0.25) and len(said) < 4 and t.level not in ("open", "faint") else [], 1)
@@ -314,8 +324,12 @@ def _musts(t: Teller, units: list[int], undo: bool) -> str:
     """'the lip corners would have to rise and the cheeks to lift'; movements with one verb share it."""
     verbs: dict[str, list[str]] = {}
     taken: set[str] = set()
-    for a in units:
-        subject, do, back = WORDS[a]["must"]
+    rows = [WORDS[a]["must"] for a in units]
+    if {1, 2} <= set(units):  # one brow, one movement
+        both = ("rise and draw together", "go up and knit") if 4 in units else ("rise", "go up", "lift")
+        back = ("relax",) if 4 in units else ("come down", "sink back", "settle")
+        rows = [("the brows", both, back), *(WORDS[a]["must"] for a in units if a not in (1, 2, 4))]
+    for subject, do, back in rows:
         if subject in taken:
             continue
         taken.add(subject)
@@ -365,9 +379,10 @@ def change(t: Teller, q: Question) -> Explanation:
 _NOT_A_LOOK = pool(
     "to look {word} is not one of the eight looks that are weighed here",
     "whether the person is {word} cannot be read from the face alone",
-    "there is no fixed pattern of movements for {word}",
-    "FACS knows no pattern for looking {word}", "no set of action units stands for {word}",
-    "a face alone cannot settle whether someone is {word}", "{word} has no action units of its own",
+    "there is no fixed pattern of movements for looking {word}", "FACS knows no pattern for looking {word}",
+    "no set of action units stands for being {word}",
+    "a face alone cannot settle whether someone is {word}", "looking {word} has no action units of its own",
+    "the eight basic looks do not include looking {word}",
 )
 
 

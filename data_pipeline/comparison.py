@@ -15,10 +15,18 @@ from emoreason.data_pipeline.phrases import PLACE, WORDS
 from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.reading import Teller
 from emoreason.data_pipeline.refusals import unreadable
-from emoreason.data_pipeline.sentences import ADJECTIVE, NOUN
-
+from emoreason.data_pipeline.sentences import ADJECTIVE, BARE, NOUN
 from emoreason.schema import Explanation, Observation
 
+_MORE = pool("the {one} face looks more {adj}", "{noun} is stronger in the {one} face",
+             "more {bare}, of the two, is the {one} face", "it is the {one} face that looks more {adj}",
+             "the {one} face comes closer to {noun}",
+             "of the two, the {one} looks more {adj}")
+_MORE_BARELY = pool("neither face clearly looks {adj}, the {one} a little more than the {two}",
+                    "{noun} is no strong reading for either, but the {one} face comes closer",
+                    "if one of them looks {adj}, it is the {one}, and only by a little")
+_NO_MORE = pool("neither looks clearly more {adj} than the other", "the two are about level in {noun}",
+                "both faces come about equally close to {noun}", "there is no clear difference in {noun}")
 GAP = 0.7  # a difference in intensity worth naming
 _ONLY = pool("only in the {one} face {clause}",
              "in the {one} face {clause}, in the {two} [this is missing|nothing of it shows|this does not show]",
@@ -52,6 +60,8 @@ _PLEASANT = pool("the {one} face looks more pleasant", "in tone the {one} face i
                  "the {two} face looks less pleasant")
 _SURE = pool("the reading of the {one} face is the surer one", "the {two} face is harder to read",
              "the {two} face is read with less confidence")
+_UNSURE = pool("the reading of the {one} face is uncertain", "the {one} face is hard to read",
+               "for the {one} face this is little more than a guess", "what the {one} face shows stays open")
 _WHICH = ("first", "second")
 
 
@@ -72,7 +82,8 @@ def compare(a: Facts, b: Facts, question: Question, rng: random.Random) -> Expla
         observations.append(Observation(x, None, "both", False, None, text[0].upper() + text[1:]))
     if voice.chance(0.5):
         observations.sort(key=lambda o: PLACE[o.au])
-    return Explanation(tuple(observations), " ".join(sentence(s) for s in _interpretation(voice, a, b, ta, tb, gaps)),
+    said = _asked(voice, a, b, question.emotion) + _interpretation(voice, a, b, ta, tb, gaps)
+    return Explanation(tuple(observations), " ".join(sentence(s) for s in said),
                        ", ".join(dict.fromkeys((a.top, b.top))), min(a.confidence, b.confidence))
 
 
@@ -91,6 +102,17 @@ def _difference(v: Voice, a: Facts, b: Facts, x: int) -> Observation:
     else:
         text = v.say(_ONE_MORE if gap >= GAP else _ALIKE, **words)
     return Observation(x, strong.aus[x], strong.sides.get(x, "both"), True, None, text[0].upper() + text[1:])
+
+
+def _asked(v: Voice, a: Facts, b: Facts, emotion: str | None) -> list[str]:
+    """Which face looks more like the asked emotion."""
+    if emotion is None:
+        return []
+    first = a.p(emotion) >= b.p(emotion)
+    words = {**_order(first), "adj": v.one(ADJECTIVE[emotion]), "bare": BARE[emotion], "noun": NOUN[emotion]}
+    if abs(a.p(emotion) - b.p(emotion)) < 0.1:
+        return [v.say(_NO_MORE, **words)]
+    return [v.say(_MORE if max(a.p(emotion), b.p(emotion)) >= 0.3 else _MORE_BARELY, **words)]
 
 
 def _interpretation(v: Voice, a: Facts, b: Facts, ta: Teller, tb: Teller, gaps: list[int]) -> list[str]:
@@ -113,6 +135,8 @@ def _interpretation(v: Voice, a: Facts, b: Facts, ta: Teller, tb: Teller, gaps: 
     if abs(a.confidence - b.confidence) >= 0.2:
         extra.append(v.say(_SURE, **_order(a.confidence > b.confidence)))
     v.rng.shuffle(extra)
+    if min(a.confidence, b.confidence) < 0.4:
+        extra.insert(0, v.say(_UNSURE, **_order(a.confidence < b.confidence)))
     limit = ta.limit() or tb.limit()
     return said + extra[:1 if limit else 2] + ([limit] if limit and (a.quality or b.quality) else [])
 

@@ -7,7 +7,6 @@ from emoreason.data_pipeline.grammar import pool
 from emoreason.data_pipeline.phrases import LEVEL_NAMES, REGIONS, UNIT_NAMES, band
 from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.reading import Teller, endings
-
 from emoreason.facs import au
 from emoreason.schema import Explanation
 

@@ -21,10 +21,10 @@ from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.reading import Teller
 from emoreason.data_pipeline.refusals import decline, unreadable
 from emoreason.data_pipeline.sampling import random_facts
-
 from emoreason.schema import Explanation, render
 
-__all__ = ["Dialogue", "Explanation", "Facts", "Question", "ask", "compare", "dialogue", "random_facts", "write"]
+__all__ = ["Dialogue", "Explanation", "Facts", "Question", "ask", "ask_compare", "compare", "dialogue", "random_facts",
+           "write"]
 
 Dialogue = list[tuple[Question, Explanation]]
 WRITERS: dict[str, Callable[[Teller, Question], Explanation]] = {
@@ -51,6 +51,11 @@ def ask(facts: Facts, rng: random.Random, taken: frozenset[str] = frozenset()) -
     moving = tuple(name for name, units in REGIONS.items() if facts.present.intersection(units))
     regions = moving if moving and rng.random() < 0.6 else tuple(REGIONS)
     return questions.draw(rng, facts.top, rivals, facts.strongest, taken, regions)
+
+
+def ask_compare(a: Facts, b: Facts, rng: random.Random) -> Question:
+    """A question about two faces, for ``compare``."""
+    return questions.draw_compare(rng, (a.top, b.top))
 
 
 def dialogue(facts: Facts, rng: random.Random, turns: int = 3) -> Dialogue:
@@ -82,7 +87,7 @@ def main() -> None:
         if args.kind == "compare":
             second = random_facts(rng)
             more = ", ".join(f"AU{a} {second.aus[a]:.1f}" for a in sorted(second.present))
-            question = Question("compare", questions.wording("compare", rng))
+            question = ask_compare(facts, second, rng)
             print(f"    second: {more} | {second.top} {second.p(second.top):.2f}")
             talk: Dialogue = [(question, compare(facts, second, question, rng))]
         elif args.kind:

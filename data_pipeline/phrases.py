@@ -53,9 +53,9 @@ FRAMES_SIDED = pool(
 # The same for an absence.
 GONE_FRAMES = pool(
     "there is no {move}", "no {move} [shows|is seen|can be seen|is visible|is there]", "the face shows no {move}",
-    "one sees no {move}", "we see no {move}", "the {move} is missing",
+    "one sees no {move}", "we see no {move}", "the {move} is absent",
     "a {move} does not show", "a {move} cannot be seen", "the face is without a {move}", "no sign of a {move}",
-    "nothing of a {move} [shows|is seen]", "a {move} is not part of it",
+    "nothing of a {move} [shows|is seen]",
 )
 # Attached to a plain clause when one side is clearly stronger.
 SIDED_TAIL = pool(
@@ -94,7 +94,7 @@ WORDS: dict[int, dict] = {
         },
         side=("the inner end of the {side} brow is {pre} [raised|lifted]",),
         gone=("the inner brows are not [raised|lifted|pulled up][|| at all| here| in any visible way]",
-              "the inner brow ends [stay|remain|are still] [down|low]",
+              "the inner brow ends [stay|remain|are] [down|low]",
               "the inner brows do not go up[|| at all| here| visibly]",
               "the inner corners of the brows do not rise[|| at all| here| visibly]",),
         cue=(("the raised inner brows", 1), ("the lifted inner brow ends", 1),
@@ -124,7 +124,7 @@ WORDS: dict[int, dict] = {
         side=("the outer part of the {side} brow is {pre} [raised|lifted]",
               "the {side} brow is {pre} [arched|cocked] at its outer end"),
         gone=("the outer brows are not [raised|lifted|arched][|| at all| here| in any visible way]",
-              "the outer brow ends [stay|remain|are still] [down|low]",
+              "the outer brow ends [stay|remain|are] [down|low]",
               "the outer brows do not go up[|| at all| here| visibly]",
               "the outer parts of the brows do not rise[|| at all| here| visibly]",),
         cue=(("the raised outer brows", 1), ("the lifted outer brow ends", 1), ("the arch of the outer brows", 0)),
@@ -600,7 +600,7 @@ PLACE = {a: i for i, a in enumerate(ORDER)}
 
 def band(intensity: float) -> str:
     """The FACS letter of an intensity of at least 1: A below 1.5, then one letter per unit."""
-    return BANDS[max(0, min(4, int(intensity + 0.5) - 1))]
+    return BANDS[max(0, min(4, int(round(intensity, 1) + 0.5) - 1))]
 
 
 def _conditions(key: str) -> tuple[str, frozenset[int], frozenset[int]]:

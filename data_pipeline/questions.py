@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from emoreason.data_pipeline.grammar import Pool, Voice, pool
-
+from emoreason.data_pipeline.phrases import UNIT_NAMES
 from emoreason.facs import EMOTIONS, MEASURED_AUS, au
 
 KINDS = ("why", "read", "is", "whynot", "aus", "region", "smile", "sure", "describe", "au", "tone", "change", "other",
@@ -30,6 +30,7 @@ class Question:
 
 
 # nominative, possessive, plural verb
+_OBJECTS = {"he": "him", "she": "her", "they": "them"}
 SUBJECTS = (
     ("he", "his", 0), ("he", "his", 0), ("she", "her", 0), ("she", "her", 0), ("they", "their", 1),
     ("this person", "their", 0),
@@ -70,11 +71,11 @@ REGION_WORDS = {
 }
 
 _WHY: Pool = pool(
-    "why {do} {s} look {adj}", "why {do} {s} look so {adj}", "what makes {s} look {adj}",
+    "why {do} {s} look {adj}", "why {do} {s} look so {adj}", "what makes {o} look {adj}",
     "why {is} {s} [looking|seen as] {adj}",
     "how come {s} look{v} {adj}", "what in the face says {noun}", "explain why {s} look{v} {adj}", "why {adj}",
     "why the {adj} look",
-    "which signs make {s} look {adj}", "[can|could] you [tell me|explain|say] why {s} look{v} {adj}", "why {noun}",
+    "which signs make {o} look {adj}", "[can|could] you [tell me|explain|say] why {s} look{v} {adj}", "why {noun}",
     "what is it about the face that looks {adj}", "i think {s} look{v} {adj}, why is that", "{s} look{v} {adj}. why",
     "what makes you [read|see] {noun} here", "where do you see {noun} in this face",
     "which movements [point to|show|signal] {noun}",
@@ -244,7 +245,7 @@ _TONE: Pool = pool(
     "how excited {do} {s} look",
 )
 _CHANGE: Pool = pool(
-    "what would have to change for {s} to look {adj}", "what would make {s} look {adj}",
+    "what would have to change for {o} to look {adj}", "what would make {o} look {adj}",
     "how would the face look if it were {adj}", "how could it become {noun}",
     "what is needed for {noun}", "which movements would make this {noun}", "what has to change to look {adj}",
     "how to look {adj}",
@@ -264,19 +265,18 @@ _CHANGE: Pool = pool(
 _OTHER: Pool = pool(
     "why {do} {s} look {word}", "{do} {s} look {word}", "is {s} {word}", "is this face {word}",
     "would you say {s} look{v} {word}", "{word}", "why so {word}",
-    "what makes {s} look {word}", "{s} look{v} {word}, right", "i think {s} look{v} {word}", "is that a {word} look",
+    "what makes {o} look {word}", "{s} look{v} {word}, right", "i think {s} look{v} {word}", "is that a {word} look",
     "could {s} be {word}",
     "do you see a {word} person", "looks {word} to me, what do you think", "why {word}",
 )
 _COMPARE: Pool = pool(
     "compare the two faces", "what is the difference between the two faces", "how do these faces differ",
-    "compare [them|these two|both]", "which face looks happier",
+    "compare [them|these two|both]",
     "how are the two expressions different", "what changed between the first and the second", "compare the expressions",
     "first face or second face, which is stronger",
     "do both faces show the same", "do they look the same", "same expression", "difference",
     "are these two expressions alike", "what sets the two faces apart",
     "how does the second face differ from the first", "compare face one with face two",
-    "which of the two looks [sadder|angrier|more surprised|more tense]",
     "what do the two faces have in common", "which action units differ",
     "tell me how the two pictures differ in expression", "put the two faces side by side",
     "before and after: what changed", "is the second one different", "explain the difference in expression",
@@ -285,10 +285,22 @@ _COMPARE: Pool = pool(
     "what is different in the second photo",
     "is the emotion the same in both",
 )
+_COMPARE_EMOTION: Pool = pool(
+    "which face looks {more}", "which of the two looks {more}", "who looks {more}", "which one is {more}",
+    "does the second face look {more}", "does the first face look {more} than the second",
+    "is the first one {more}", "in which picture is more {noun}", "which photo shows more {noun}",
+    "where is the {noun} stronger", "which face is the {more} one", "{more}: first or second",
+    "tell me which face looks {more}", "is there more {noun} in the second face", "which one would you call {more}",
+    "is face two {more}", "did it get {more} from one to the other",
+)
+_MORE = {"anger": ("angrier", "more angry"), "contempt": ("more contemptuous",), "disgust": ("more disgusted",),
+         "fear": ("more afraid", "more fearful", "more scared"),
+         "happiness": ("happier", "happier", "more cheerful"), "neutral": ("more neutral", "calmer"),
+         "sadness": ("sadder", "more sad"), "surprise": ("more surprised",)}
 _DECLINE: dict[str, Pool] = {
     "identity": pool("who is this", "who is {s}", "what is {poss} name", "do you know this person",
                      "is this a famous person", "is this my neighbor",
-                     "can you identify {s}", "which actor is this", "name this person", "have you seen {s} before",
+                     "can you identify {o}", "which actor is this", "name this person", "have you seen {o} before",
                      "are these the same person",
                      "where does {s} live"),
     "age": pool("how old is {s}", "what is {poss} age", "guess the age", "is {s} older than 30", "is {s} a minor",
@@ -304,12 +316,12 @@ _DECLINE: dict[str, Pool] = {
     "looks": pool("is {s} attractive", "how attractive is {s}", "is {s} beautiful", "is {s} pretty", "hot or not",
                   "rate {poss} looks from 1 to 10", "is {s} ugly",
                   "how handsome is {s}", "who is better looking", "is this a nice face", "beauty score",
-                  "would people date {s}"),
-    "honesty": pool("is {s} lying", "is {s} honest", "can i trust {s}", "does {s} tell the truth",
+                  "would people date {o}"),
+    "honesty": pool("is {s} lying", "is {s} honest", "can i trust {o}", "does {s} tell the truth",
                     "is {s} hiding something", "is this the face of a liar",
                     "is {s} guilty of a crime", "is {s} a criminal", "truth or lie", "is {s} sincere",
                     "is {s} trustworthy", "did {s} cheat"),
-    "job": pool("should i hire {s}", "is {s} fit for the job", "would {s} be a good manager", "is {s} smart",
+    "job": pool("should i hire {o}", "is {s} fit for the job", "would {s} be a good manager", "is {s} smart",
                 "how intelligent is {s}", "is {s} a good employee",
                 "does {s} pay attention at work", "is the student paying attention", "rate this job candidate",
                 "is {s} a leader", "is {s} hard-working",
@@ -317,7 +329,7 @@ _DECLINE: dict[str, Pool] = {
     "health": pool("is {s} ill", "is {s} sick", "does {s} have depression", "is {s} clinically depressed",
                    "is {s} autistic", "does {s} have Parkinson's",
                    "is {s} drunk", "is {s} on drugs", "what illness does {s} have", "is {s} mentally healthy",
-                   "diagnose {s}", "does {s} need a doctor",
+                   "diagnose {o}", "does {s} need a doctor",
                    "is {s} in pain", "did {s} have a stroke"),
     "mind": pool("what is {s} thinking", "what {do} {s} really feel", "what is on {poss} mind", "does {s} love me",
                  "is {s} in love", "what does {s} want",
@@ -351,18 +363,22 @@ def wording(kind: str, rng: random.Random, emotion: str | None = None, region: s
     """One wording of a question, as a person might type it."""
     voice = Voice(rng)
     templates = _DECLINE[topic] if kind == "decline" and topic else _POOLS[kind]
+    if kind == "compare" and emotion:
+        templates = _COMPARE_EMOTION
     nominative, possessive, plural = voice.one(SUBJECTS)
-    values = {"s": nominative, "poss": possessive, "do": "do" if plural else "does", "is": "are" if plural else "is",
+    values = {"s": nominative, "o": _OBJECTS.get(nominative, nominative), "poss": possessive,
+              "do": "do" if plural else "does", "is": "are" if plural else "is",
               "v": "" if plural else "s"}
     if emotion:
         values["adj"], values["noun"] = voice.one(ADJECTIVES[emotion]), voice.one(NOUNS[emotion])
         values["n"] = "n" if values["adj"][0] in "aeiou" else ""
+        values["more"] = voice.one(_MORE[emotion])
     if region:
         name = values["region"] = voice.one(REGION_WORDS[region])
         many = name in _PLURAL
         values.update(rdo="do" if many else "does", rare="are" if many else "is", rv="" if many else "s")
     if au_number:
-        values["n"], values["name"] = str(au_number), au(au_number).name
+        values["n"], values["name"] = str(au_number), UNIT_NAMES.get(au_number, au(au_number).name)
     if kind == "other":
         values["word"] = topic or voice.one(OTHER_LOOKS)
     text = voice.expand(voice.one(templates), values)
@@ -436,3 +452,12 @@ def draw(rng: random.Random, concluded: str, rivals: tuple[str, ...], present: t
     elif kind == "other":
         topic = OTHER_LOOKS[int(rng.random() * len(OTHER_LOOKS))]
     return Question(kind, wording(kind, rng, emotion, region, number, topic), emotion, region, number, topic)
+
+
+def draw_compare(rng: random.Random, looks: tuple[str, ...]) -> Question:
+    """A question about two faces; a third of them ask which one looks more like an emotion, mostly one of ``looks``."""
+    emotion = None
+    if rng.random() < 0.35:
+        choices = looks if rng.random() < 0.7 else EMOTIONS
+        emotion = choices[int(rng.random() * len(choices))]
+    return Question("compare", wording("compare", rng, emotion), emotion)

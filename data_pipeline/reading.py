@@ -31,7 +31,6 @@ from emoreason.data_pipeline.phrases import (
     band,
     plain,
 )
-
 from emoreason.schema import Observation
 
 # Absence of the first says nothing, or sounds absurd, next to one of the second.
@@ -49,6 +48,10 @@ def _without_plural(table: dict[str, Pool]) -> dict[str, Pool]:
     return {fit: tuple(t for t in texts if not _MANY.search(t.source)) for fit, texts in table.items()}
 
 
+_ONLY = re.compile(r"apart from|aside|only|on top")
+_NEUTRAL_MORE: dict[str, Pool] = {
+    level: tuple(t for t in texts if not _ONLY.search(t.source)) or texts for level, texts in S.NEUTRAL_SLIGHT.items()
+}
 _PATTERN_ONE, _PATTERN_IT = _without_plural(S.PATTERN), _without_plural(S.PATTERN_THEY)
 
 
@@ -215,8 +218,9 @@ class Teller:
         if e == "neutral":
             if not f.present:
                 return v.say(S.NEUTRAL_STILL[self.level], **words)
-            table = S.NEUTRAL_SLIGHT[self.level] if f.activity < 2.2 else S.NEUTRAL_BUSY
-            return v.say(table, **words, **self.cues(self.emotive(), most=2))
+            named = [*self.emotive(), *(a for a in f.strongest if a in _MOUTH_AND_LIDS and f.activity >= 1.0)][:3]
+            table = (S.NEUTRAL_SLIGHT if len(named) == len(f.present) else _NEUTRAL_MORE)[self.level]
+            return v.say(table if f.activity < 2.2 else S.NEUTRAL_BUSY, **words, **self.cues(named))
         mine = f.cues(e)
         if not mine:
             return v.say(S.VERDICT_BARE[self.level], **words)
@@ -236,6 +240,8 @@ class Teller:
         fit, mine, words = f.fit(e), f.cues(e), self.names()
         if f.best_pattern not in (None, e) and fit in ("partial", "none"):
             return v.say(S.OVERRULED, **words, other=S.NOUN[f.best_pattern])
+        if self.level == "faint" and fit in ("full", "variant") and v.chance(0.8):
+            return v.say(S.UNCONFIRMED, **words, **self.numbers(mine))
         known = [t for emotion, with_, without,
                  t in S.KNOWN if emotion == e and with_ <= f.present and not without & f.present]
         if known and fit != "none" and v.chance(0.4):

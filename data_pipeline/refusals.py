@@ -6,7 +6,6 @@ from emoreason.data_pipeline.facts import Facts
 from emoreason.data_pipeline.grammar import Voice, pool, sentence
 from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.sentences import limit_pool
-
 from emoreason.schema import Explanation
 
 _OPENING = {
@@ -68,7 +67,7 @@ def decline(question: Question, voice: Voice) -> Explanation:
     topic = question.topic or "offtopic"
     opening = voice.one(_SORRY) + voice.say(_OPENING[topic])
     offer = voice.say(_OFFER_MIND if topic == "mind" else _OFFER)
-    plain = "but" in opening or offer.startswith(("ask", "a question", "what", "you may"))
+    plain = "but" in opening or "only" in offer or offer.startswith(("ask", "a question", "what", "you may"))
     return Explanation((), sentence(opening + ("; " if plain else voice.one(("; ", ", but ", "; "))) + offer))
 
 

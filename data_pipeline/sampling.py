@@ -6,7 +6,6 @@ import math
 import random
 
 from emoreason.data_pipeline.facts import Facts
-
 from emoreason.facs import EMOTIONS, MEASURED_AUS, PROTOTYPES, prototype_support
 
 # Movements that come along with others: (if this is there, then that one may follow, how often, at which share).

@@ -44,10 +44,11 @@ SIDED_CUE = {
     14: ("the tightened {side} lip corner", "the tuck at the {side} lip corner"),
     12: ("the {side} lip corner pulled up", "the uneven lift of the lip corners"),
     10: ("the upper lip raised on the {side}",), 15: ("the {side} lip corner pulled down",),
-    2: ("the raised {side} brow",),
+    2: ("the raised outer end of the {side} brow",),
 }
 SIDED_CLAUSE = {
-    14: "the {side} lip corner is tightened", 12: "the {side} lip corner is pulled up", 2: "the {side} brow is raised",
+    14: "the {side} lip corner is tightened", 12: "the {side} lip corner is pulled up",
+    2: "the outer {side} brow is raised",
     10: "the upper lip is raised on the {side}",
     15: "the {side} lip corner is pulled down",
 }
@@ -67,7 +68,7 @@ VERDICT: dict[str, Pool] = {
         "{cues} leave{s} little doubt that the face looks {adj}",
         "seen as a whole, the face looks {adj}; {cues} carr{ies} the look",
         "it is above all {cues} that make{s} the face look {adj}",
-        "this is a {bare} [expression|face] in its movements: {clauses}",
+        "by its movements the face looks {adj}: {clauses}",
     ),
     "fairly": pool(
         "the face [most likely|probably] reads as {as_}, [mainly|chiefly] because of {cues}",
@@ -292,7 +293,7 @@ PATTERN_THEY: dict[str, Pool] = {
 MISSING = pool(
     "{lack} {is} missing", "the face lacks {lack}", "what is missing is {lack}", "there is no sign of {lack}",
     "{lack} {does} not show", "{lack} would complete it, but {does} not show",
-    "for the whole pattern, {lack} would be needed", "the part that fails is {lack}",
+    "for the whole pattern, {lack} would be needed",
 )
 # What is known about a combination: (emotion, needed, must be lacking, sentences).
 KNOWN: tuple[tuple[str, frozenset[int], frozenset[int], Pool],
@@ -372,6 +373,14 @@ AGAINST_OTHER = pool(
     "{cues} would rather fit {other}", "{cues} bring{s} in a note of {other}", "{cues} belong{s} more to {other}",
     "there is some {other} in {cues}", "{cues} add{s} a touch of {other}", "{cues} pull{s} toward {other}",
     "with {cues}, a part of {other} is mixed in",
+)
+UNCONFIRMED = pool(  # the movements fit, but the reading is weak all the same
+    "the movements would fit {noun}, yet the overall impression stays undecided",
+                   "{nums} would make {noun} plausible, but the face as a whole is not clear",
+    "by the movements one would expect {noun} more surely, so they disagree with the overall impression",
+                   "{nums} would suit {noun}; the general look gives it little support",
+    "{noun} is what the muscles suggest, while the whole face leaves it open",
+                   "the muscles favor {noun}, the rest of the impression does not settle on anything",
 )
 OVERRULED = pool(
     "by the movements alone, {other} would fit better; the overall impression decides for {noun}",

@@ -252,7 +252,7 @@ def test_compare_names_each_unit_once_and_whose_it_is():
 
 
 def test_bands_and_phrases_cover_every_unit_and_level():
-    assert [band(v) for v in (1.0, 1.49, 1.5, 2.5, 3.5, 4.5, 5.0)] == list("AABCDEE")
+    assert [band(v) for v in (1.0, 1.44, 1.5, 2.5, 3.5, 4.5, 5.0)] == list("AABCDEE")
     assert set(WORDS) == set(MEASURED_AUS)
     for a in MEASURED_AUS:
         assert len(GONE[a]) >= 2
