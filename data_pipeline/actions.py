@@ -7,6 +7,7 @@ The model's own 53 shapes lack some movements (cheek bulge, inner brows drawn to
 from __future__ import annotations
 
 import numpy as np
+
 from emoreason.data_pipeline.ict import FACE, FaceModel
 
 # name: list of (centre, spread, displacement), each x, y, z in cm on the subject's left; "_L" and "_R" are made.
@@ -78,7 +79,7 @@ SHAPES: dict[int, dict[str, float]] = {
     26: {"jawOpen": 0.34},
     27: {"jawOpen": 0.92, **both("mouthLowerDown", 0.1)},
     28: {"mouthRollLower": 0.80, "mouthRollUpper": 0.78, **both("lipsMeet", 0.5), **both("lipsBulge", 0.6)},
-    33: {**both("cheekPuff", 0.7)},
+    34: {**both("cheekPuff", 0.7)},
     43: {**both("eyeBlink", 1.0)},
 }
 _CURVE = ((0.0, 1.0, 2.0, 3.0, 4.0, 5.0), (0.0, 0.15, 0.32, 0.55, 0.80, 1.0))  # letters are no even steps in FACS
@@ -134,11 +135,11 @@ def _interact(aus: dict[int, float], out: dict[str, float]) -> None:
         smile, frown = out.get("mouthSmile" + side, 0.0), out.get("mouthFrown" + side, 0.0)
         if smile > 0.0 and frown > 0.0:
             out["mouthFrown" + side] = frown * max(0.35, 1.0 - 0.5 * smile)
-        lower_lid = [name + side for name in ("cheekSquint", "cheekRaiser", "eyeSquint")]
+        lower_lid = [name + side for name in ("cheekSquint", "cheekRaiser", "eyeSquint", "lidLowerUp")]
         rise = sum(out.get(name, 0.0) for name in lower_lid)
-        if rise > 2.1:  # the lower lid cannot pass the pupil
+        if rise > 2.2:  # the lower lid cannot pass the pupil
             for name in lower_lid:
-                out[name] = out.get(name, 0.0) * 2.1 / rise
+                out[name] = out.get(name, 0.0) * 2.2 / rise
     out["jawOpen"] = min(out.get("jawOpen", 0.0), 1.05)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
 from emoreason.data_pipeline import expression, scene
 from emoreason.data_pipeline.person import Person
 from emoreason.data_pipeline.studio import Studio, furrows, labels, pose_face

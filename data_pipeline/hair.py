@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+
 from emoreason.data_pipeline.creases import SIDE
 from emoreason.data_pipeline.ict import FACE, FRAME, HAIR, HEAD, FaceModel
 from emoreason.data_pipeline.skin import noise

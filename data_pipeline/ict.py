@@ -11,8 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from emoreason.data_pipeline import raster
 
+from emoreason.data_pipeline import raster
 from emoreason.errors import UserError
 
 FACE, HEAD, GUMS, TEETH, EYE, LASH, SOCKET, HAIR, FRAME = range(9)

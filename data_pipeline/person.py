@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
 from emoreason.data_pipeline import hair, skin
 from emoreason.data_pipeline.actions import SHAPES
 from emoreason.data_pipeline.creases import SIDE, Creases

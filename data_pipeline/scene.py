@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+
 from emoreason.data_pipeline import raster, skin
 from emoreason.data_pipeline.ict import FACE, FaceModel
 from emoreason.data_pipeline.person import Person
@@ -129,6 +130,8 @@ def deform(model: FaceModel, shapes: dict[str, tuple[np.ndarray, np.ndarray]], p
         amount = person.rest.get(name, 0.0) + weights.get(name, 0.0)
         if name.startswith("eyeBlink"):  # a share of this eye's opening
             amount = person.rest[name] + min(weights.get(name, 0.0), 1.0) * person.blink[name.endswith("_L")]
+        elif name.startswith(("eyeSquint", "lidLowerUp")):  # small eyes have less way to go
+            amount *= min(person.blink[name.endswith("_L")], 1.1)
         if abs(amount) > 1e-3:
             raster.displace(mesh, *shapes[name], np.float32(amount))
     for ball, name in zip(person.eyes, ("eyeBlink_R", "eyeBlink_L"), strict=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+
 from emoreason.data_pipeline.creases import SIDE, _spline
 from emoreason.data_pipeline.ict import FaceModel
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+
 from emoreason.data_pipeline import actions, expression, hair, ict, scene
 from emoreason.data_pipeline.person import LIPS_MEET, Person, make
 
@@ -68,6 +69,8 @@ def pose_face(model: Studio, person: Person, shown: expression.Expression) -> tu
     mesh = scene.deform(model.model, model.shapes, person, weights)
     marks = mesh[model.model.landmarks]
     gap = float((marks[[61, 62, 63], 1] - marks[[67, 66, 65], 1]).mean())
+    behind = (model.model.vertex_material == ict.TEETH) | (model.model.vertex_material == ict.GUMS)
+    mesh[behind, 2] -= 0.12 + 0.5 * (1 - float(np.clip(gap / 0.35, 0, 1)))  # closed lips hide every kind of teeth
     aus = dict(shown.aus)
     aus[25] = expression.lips_apart((gap - LIPS_MEET) * 6.4 / float(np.linalg.norm(marks[36] - marks[45]) - 2.5))
     aus[43] = max(expression.eyes_closed(weights.get("eyeBlink" + s, 0.0)) for s in ("_L", "_R")) if 43 in aus else 0.0

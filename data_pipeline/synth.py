@@ -14,9 +14,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from emoreason.data_pipeline import ict
 from emoreason.data_pipeline.studio import SHARED, Studio, sample, studio
-
 from emoreason.errors import UserError
 
 __all__ = ["Studio", "sample", "studio", "add_arguments", "run", "main", "generate"]

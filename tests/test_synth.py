@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from emoreason.data_pipeline import actions, clip, expression, ict, scene, synth
 from emoreason.data_pipeline.studio import pose_face
-
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS, PROTOTYPES
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from emoreason.data_pipeline import clip, scene
 from emoreason.data_pipeline.expression import Expression
 from emoreason.data_pipeline.studio import furrows, pose_face, studio
