@@ -384,7 +384,7 @@ def wording(kind: str, rng: random.Random, emotion: str | None = None, region: s
     text = voice.expand(voice.one(templates), values)
     for wrong, right in _AGREEMENT:
         text = text.replace(wrong, right)
-    return _typed(" ".join(text.split()), rng)
+    return typed(" ".join(text.split()), rng)
 
 
 _AGREEMENT = (("is they", "are they"), ("does they", "do they"), ("of a one", "of one"),
@@ -392,8 +392,8 @@ _AGREEMENT = (("is they", "are they"), ("does they", "do they"), ("of a one", "o
 _PLURAL = ("brows", "eyebrows", "forehead and brows", "eyes", "eyelids", "cheeks", "lips", "mouth and lips")
 
 
-def _typed(text: str, rng: random.Random) -> str:
-    """As typed: mostly proper, often careless about capitals, marks and now and then a letter."""
+def typed(text: str, rng: random.Random) -> str:
+    """A question as people type it: mostly proper, often careless about capitals, marks and now and then a letter."""
     draw = rng.random()
     if draw < 0.04:
         text = _POLITE[int(rng.random() * len(_POLITE))] + text

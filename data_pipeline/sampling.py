@@ -1,12 +1,13 @@
-"""Plausible random faces: action units drawn as they go together, with posteriors that mostly, not always, agree."""
+"""Plausible random faces and clips: action units drawn as they go together, with posteriors that mostly, not always, agree."""
 
 from __future__ import annotations
 
 import math
 import random
 
+from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.facts import Facts
-from emoreason.facs import EMOTIONS, MEASURED_AUS, PROTOTYPES, prototype_support
+from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT, PROTOTYPES, prototype_support
 
 # Movements that come along with others: (if this is there, then that one may follow, how often, at which share).
 _TAGALONG = (
@@ -106,3 +107,43 @@ def _placed(rng: random.Random, aus: dict[int, float], sides: dict[int, str], em
     quality = () if draw < 0.86 else (rng.choice(REASONS),) if draw < 0.97 else tuple(rng.sample(REASONS, 2))
     readable = not (quality and rng.random() < 0.25)
     return Facts(aus, sides, emotions, round(tone[0], 3), round(tone[1], 3), pose, quality, readable)
+
+
+def random_clip(rng: random.Random, fps: float = 10.0) -> ClipFacts:
+    """A made clip: one or two random faces rise from rest, hold and fall, with blinks and a drifting head."""
+    seconds = rng.uniform(1.5, 6.0)
+    times = tuple(round(i / fps, 3) for i in range(int(seconds * fps)))
+    rest = {e: 0.03 for e in EMOTIONS} | {"neutral": 0.79}
+    plan, at = [], rng.uniform(-0.5, 0.3 * seconds)
+    while at < seconds - 0.4 and len(plan) < 2:
+        length = rng.uniform(0.8, 3.0)
+        plan.append((at, at + length, random_facts(rng)))
+        at += length + rng.uniform(0.3, 1.2)
+    lag = {a: rng.uniform(0.0, 0.25) for a in MEASURED_AUS}
+    noise = {a: abs(rng.gauss(0, 0.15)) for a in MEASURED_AUS}
+    blinks = [rng.uniform(0, seconds) for _ in range(rng.randint(0, 3))]
+    drift = [(rng.gauss(0, 6), rng.gauss(0, 6)) for _ in range(3)]
+    frames = []
+    for time in times:
+        aus, emotions, sides, tone = dict(noise), dict(rest), {}, [0.0, -0.1]
+        for begin, end, face in plan:
+            for a in MEASURED_AUS:
+                share = _ramp(time, begin + lag[a], end)
+                if share > 0 and face.aus[a] * share > aus[a]:
+                    aus[a] = face.aus[a] * share
+                    if a in face.sides and aus[a] >= PRESENT:
+                        sides[a] = face.sides[a]
+            share = _ramp(time, begin, end)
+            emotions = {e: (1 - share) * emotions[e] + share * face.p(e) for e in EMOTIONS}
+            tone = [tone[0] + share * face.valence, tone[1] + share * face.arousal]
+        if any(0 <= time - b < 0.3 for b in blinks):
+            aus[43] = 4.6
+        pose = tuple(round(a + (b - a) * time / seconds, 1) for a, b in drift)
+        frames.append(Facts({a: round(min(5.0, x), 2) for a, x in aus.items()}, sides, emotions,
+                            max(-1.0, min(1.0, tone[0])), max(-1.0, min(1.0, tone[1])), pose))
+    return ClipFacts(times, tuple(frames))
+
+
+def _ramp(time: float, begin: float, end: float) -> float:
+    """0 at rest, 1 at the apex, about 0.4 s up and 0.5 s down."""
+    return max(0.0, min(1.0, (time - begin) / 0.4, (end - time) / 0.5))

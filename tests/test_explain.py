@@ -4,12 +4,15 @@ import random
 import re
 
 import pytest
+
 from emoreason.data_pipeline import questions
+from emoreason.data_pipeline.clip_text import ask_clip, caption, write_clip
+from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.explain import Facts, Question, ask, compare, dialogue, random_facts, write
 from emoreason.data_pipeline.grammar import Template, Voice, pool
 from emoreason.data_pipeline.phrases import GONE, REGIONS, WORDS, band, plain
 from emoreason.data_pipeline.questions import KINDS, TOPICS, wording
-
+from emoreason.data_pipeline.sampling import random_clip
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.schema import find_aus, parse, render
 
@@ -267,3 +270,52 @@ def test_grammar():
     for bad in ("a]", "[a", "{x", "}"):
         with pytest.raises(ValueError):
             Template(bad)
+
+
+def made_clip():
+    """Rest, a smile from 0.5 to 2.0 s, a blink at 2.5 s, rest."""
+    times = tuple(round(0.1 * i, 1) for i in range(31))
+    smile = face(a6=2.0, a12=3.0)
+    still = face("neutral", second="happiness")
+    frames = [smile if 0.5 <= t <= 2.0 else face("neutral", second="happiness", a43=4.8) if 2.5 <= t < 2.7 else still for t in times]
+    return ClipFacts(times, tuple(frames))
+
+
+def test_courses_of_a_clip():
+    courses = {c.au: c for c in made_clip().courses}
+    assert set(courses) == {6, 12, 43}
+    assert (courses[12].onset, courses[12].offset, courses[12].peak) == (0.5, 2.0, 3.0)
+    assert courses[43].blink and not courses[12].blink
+
+
+def test_clips_are_told_with_spans_and_in_order():
+    rng = random.Random(4)
+    clip = made_clip()
+    for _ in range(20):
+        x = write_clip(clip, Question("events", "timeline"), rng)
+        assert parse(render(x)) == x and x.emotion == clip.overall.top
+        assert {(o.au, o.span) for o in x.observations} == {(6, (0.5, 2.0)), (12, (0.5, 2.0))}
+        told = caption(clip, rng)
+        places = [re.search(w, told.lower()).start() for w in ("begin|start|first", "progress|goes on", "middle", "end")]
+        assert places == sorted(places) and not re.search("happ|sad|neutral", told)
+        assert re.search(r"\b(?:smile|corners)\b", told) and "blink" in told
+        late = write_clip(clip, Question("when", "when", au=12), rng)
+        assert "0.5" in late.interpretation and late.observations[0].span == (0.5, 2.0)
+        assert "blink" in write_clip(clip, Question("when", "when", au=43), rng).interpretation
+
+
+def test_random_clips_claim_nothing_beyond_their_frames():
+    rng = random.Random(6)
+    for _ in range(150):
+        clip = random_clip(rng)
+        x = write_clip(clip, ask_clip(clip, rng), rng)
+        assert parse(render(x)) == x
+        for o in x.observations:
+            values = [f.aus[o.au] for f in clip.frames]
+            assert (max(values) >= 1.0 and 0 <= o.intensity <= 5) if o.present else max(values) < 0.5
+            assert o.span is None or clip.times[0] <= o.span[0] <= o.span[1] <= clip.times[-1]
+
+
+def test_a_clip_needs_a_time_for_each_frame():
+    with pytest.raises(ValueError, match="one time for each frame"):
+        ClipFacts((0.0, 0.1), (face(),))
