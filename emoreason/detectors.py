@@ -174,7 +174,7 @@ def blazeface(image: np.ndarray, file: Path | None = None) -> list[Candidate]:
     whole = (width - longest) / 2, (height - longest) / 2, longest
     half = width / 2 - longest, height / 2 - longest, 2 * longest  # for a face that fills the picture
     found = blaze(image, "full", whole) + blaze(image, "short", whole) + blaze(image, "short", half)
-    for tile in _tiles(width, height, min(height, width) * 0.75):
+    for tile in _tiles(width, height, max(min(height, width) * 0.75, longest / 4, 96)):  # at most 7 in a long strip
         found += blaze(image, "full", tile)
     return [c._replace(box=tuple(v * shrink for v in c.box)) for c in found]
 
