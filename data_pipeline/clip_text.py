@@ -180,7 +180,8 @@ def caption(clip: ClipFacts, rng: random.Random) -> str:
     quarter = max((end - start) / 4, 1e-6)
     told = [c for c in clip.courses if not c.blink]
     at_start = [c for c in told if c.onset - start < 0.12]
-    state, parts = _state(v, clip, at_start), [[], [], [], []]
+    state = _state(v, clip, at_start)
+    parts: list[list[str]] = [[], [], [], []]
     for c in told:
         if c not in at_start:
             parts[min(3, int((c.onset - start) / quarter))].append(_phrase(v, c, 0))
@@ -208,7 +209,7 @@ def _state(v: Voice, clip: ClipFacts, courses: list[Course]) -> list[str]:
     first = clip.frames[0]
     out = [_phrase(v, c, 1) for c in sorted(courses, key=lambda c: PLACE[c.au])[:3]]
     if 43 in first.absent and v.chance(0.5) and not any(c.au in (5, 7, 43) for c in courses):
-        out.insert(0, v.one("the eyes are open"))
+        out.insert(0, v.one(("the eyes are open", "both eyes are open")))
     if {25, 26, 27} <= first.absent and not any(c.au in (24, 28) for c in courses):
         out.append(v.one(("the mouth is closed", "the lips are closed")))
     return out or ([v.one(("the face is at rest", "the face is still"))] if not first.present else [])

@@ -1,4 +1,4 @@
-"""Plausible random faces and clips: action units drawn as they go together, with posteriors that mostly, not always, agree."""
+"""Plausible random faces and clips: action units drawn as they go together, posteriors that mostly agree."""
 
 from __future__ import annotations
 
