@@ -91,7 +91,8 @@ def _apart(events: list[Event]) -> list[Event]:
 
 def _drift(rng: np.random.Generator, times: np.ndarray, size: float) -> np.ndarray:
     """(T,) slow wandering around zero."""
-    return size * sum(rng.normal(0, 0.5) * np.sin(2 * np.pi * f * times + rng.uniform(0, 6)) for f in (0.13, 0.31, 0.7))
+    waves = [rng.normal(0, 0.5) * np.sin(2 * np.pi * f * times + rng.uniform(0, 6)) for f in (0.13, 0.31, 0.7)]
+    return size * np.sum(waves, axis=0)
 
 
 def _glances(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:

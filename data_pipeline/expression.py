@@ -104,7 +104,8 @@ def _sides(rng: np.random.Generator, aus: dict[int, float], drawn: str | None) -
             weak = value * float(rng.uniform(0.0, 0.3) if lean < 0.04 else rng.uniform(0.5, 0.95))
         sides[a] = (value, weak) if rng.random() < 0.5 else (weak, value)
     if drawn == "contempt" and 12 in sides and 14 in sides:  # on the same side
-        sides[14] = tuple(sorted(sides[14], reverse=sides[12][0] > sides[12][1]))
+        weaker, stronger = sorted(sides[14])
+        sides[14] = (stronger, weaker) if sides[12][0] > sides[12][1] else (weaker, stronger)
     return sides
 
 

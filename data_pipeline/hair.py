@@ -218,5 +218,5 @@ def glasses(base: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -
                 b, c = start + k * 6 + q, start + k * 6 + (q + 1) % 6
                 triangles += [(b, c, b + 6), (c, c + 6, b + 6)]
         start += n * 6
-    points = np.concatenate(points).astype(np.float32)
-    return (points, np.zeros((len(points), 2), np.float32), np.array(triangles, np.int32), FRAME), np.stack(lenses)
+    tubes = np.concatenate(points).astype(np.float32)
+    return (tubes, np.zeros((len(tubes), 2), np.float32), np.array(triangles, np.int32), FRAME), np.stack(lenses)

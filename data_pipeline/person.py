@@ -160,7 +160,7 @@ def make(model: FaceModel, shapes: Shapes, skull: hair.Skull, rng: np.random.Gen
         np.ascontiguousarray(np.concatenate(triangles), dtype=np.int32), np.concatenate(materials).astype(np.int32),
         np.ascontiguousarray(np.concatenate(triangles_uv), dtype=np.int32), np.concatenate(uv).astype(np.float32),
         textures, pores, Creases(rng, age), flats,
-        np.float32([rng.uniform(0.05, 0.14), rng.uniform(0.22, 0.4)]), rest, blink,
+        skin.floats([rng.uniform(0.05, 0.14), rng.uniform(0.22, 0.4)]), rest, blink,
         {au: float(np.clip(vigour + rng.normal(0, 0.08), 0.75, 1.25)) for au in SHAPES if au != 43},
         np.stack(balls), lenses,
         (float(rng.uniform(0, 0.25) ** 1.5), float(rng.uniform(0, 0.4) ** 1.5)),

@@ -53,8 +53,8 @@ class Rendered:
     mesh: np.ndarray = field(repr=False)
 
 
-STUDIO = Light(np.float32([[-0.42, 0.5, 0.76], [0.7, 0.1, 0.7]]), np.float32([[0.95] * 3, [0.25] * 3]),
-               np.float32([0.22] * 3), np.float32([0.42] * 3))
+STUDIO = Light(skin.floats([[-0.42, 0.5, 0.76], [0.7, 0.1, 0.7]]), skin.floats([[0.95] * 3, [0.25] * 3]),
+               skin.floats([0.22] * 3), skin.floats([0.42] * 3))
 
 
 def random_light(rng: np.random.Generator) -> Light:
@@ -64,7 +64,7 @@ def random_light(rng: np.random.Generator) -> Light:
     key = (math.sin(azimuth) * math.cos(height), math.sin(height), math.cos(azimuth) * math.cos(height))
     second = -azimuth + rng.uniform(-0.6, 0.6)
     fill, rim = (math.sin(second), rng.uniform(-0.2, 0.5), math.cos(second)), (rng.choice([-0.9, 0.9]), 0.3, -0.5)
-    lights = np.float32([key, fill, rim])
+    lights = skin.floats([key, fill, rim])
     lights /= np.linalg.norm(lights, axis=1, keepdims=True)
     bright = rng.uniform(0.5, 1.35)
     ambient = rng.uniform(0.04, 0.18) if hard else rng.uniform(0.15, 0.6)
@@ -185,7 +185,7 @@ def render(model: FaceModel, person: Person, mesh: np.ndarray, furrows: dict[tup
     out = backdrop.copy()
     raster.shade(index, weights, person.triangles, person.materials, person.triangles_uv, posed, facing, person.uv,
                  person.textures, relief, person.flats, eyes, occlusion, light.lights, light.colours, light.below,
-                 light.above, shadows, transform, np.float32([0, 0, view.distance]), person.skin, out)
+                 light.above, shadows, transform, skin.floats([0, 0, view.distance]), person.skin, out)
     if person.lenses is not None:
         _lenses(out, person, turn, view)
     image = cv2.resize(out, (size, size), interpolation=cv2.INTER_AREA) if side != size else out
@@ -254,5 +254,5 @@ def photograph(image: np.ndarray, rng: np.random.Generator, flaws: bool = True,
         out = cv2.resize(cv2.resize(out, (few, few), interpolation=cv2.INTER_AREA), (size, size))
     if rng.random() < 0.5:
         ok, code = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 95))])
-        out = cv2.imdecode(code, cv2.IMREAD_COLOR) if ok else out
+        out = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR)) if ok else out
     return out

@@ -12,6 +12,11 @@ from emoreason.data_pipeline.creases import SIDE, _spline
 from emoreason.data_pipeline.ict import FaceModel
 
 
+def floats(values: object) -> np.ndarray:
+    """A float32 array."""
+    return np.asarray(values, np.float32)
+
+
 def linear(*colours: tuple[int, int, int]) -> np.ndarray:
     """sRGB 0-255 to linear float32."""
     return ((np.clip(np.array(colours, np.float32), 1, 255) / 255) ** 2.2).astype(np.float32)
@@ -124,7 +129,7 @@ def _lids(model: FaceModel, rng: np.random.Generator, liner: float) -> np.ndarra
 def face(model: FaceModel, rng: np.random.Generator, tone: np.ndarray, dark: float, hair: np.ndarray, male: bool,
          age: float) -> tuple[np.ndarray, np.ndarray]:
     """The face's texture and its fine relief (SIDE, SIDE) in cm. tone, hair (3,) linear; dark, age in [0, 1]."""
-    mottle = sum(a * noise(rng, n) for n, a in ((5, 0.05), (16, 0.035), (64, 0.03), (200, 0.03)))
+    mottle = np.sum([a * noise(rng, n) for n, a in ((5, 0.05), (16, 0.035), (64, 0.03), (200, 0.03))], axis=0)
     if rng.random() < 0.2:
         dots = np.zeros((SIDE, SIDE), np.float32)
         for u, v in zip(rng.normal(0.5, 0.15, 300), rng.normal(0.62, 0.06, 300), strict=True):
@@ -146,7 +151,7 @@ def face(model: FaceModel, rng: np.random.Generator, tone: np.ndarray, dark: flo
     for c, (flush, ring) in enumerate(((0.15, 0.5), (-0.9, 0.75), (-0.75, 0.6))):
         out[..., c] *= np.exp(flush * red - ring * rings)
     lips = _lips(model)
-    colour = tone * np.float32([0.92, 0.52, 0.52]) * np.float32(rng.uniform(0.75, 1.2))
+    colour = tone * floats([0.92, 0.52, 0.52]) * np.float32(rng.uniform(0.75, 1.2))
     if made_up and rng.random() < 0.7:
         colour = 0.35 * colour + 0.65 * LIPSTICKS[rng.integers(len(LIPSTICKS))]
     grain = np.exp(0.10 * noise(rng, (16, 150)) + 0.05 * noise(rng, 8))
@@ -159,7 +164,7 @@ def face(model: FaceModel, rng: np.random.Generator, tone: np.ndarray, dark: flo
     brow_colour = np.minimum(hair * rng.uniform(0.7, 1.3), tone * rng.uniform(0.35, 0.7))
     _mix(out, brows, brow_colour)
     _mix(out, _lids(model, rng, rng.uniform(0.5, 1.0) if made_up else rng.uniform(0.0, 0.45)),
-         np.float32([0.02, 0.014, 0.012]))
+         floats([0.02, 0.014, 0.012]))
     out[..., :3] = np.clip(out[..., :3], 0.003, 0.95)
     shine = 0.7 + 0.35 * spot(0.5, 0.62, 0.05, 0.08) + 0.3 * spot(0.5, 0.87, 0.2, 0.04) + 0.5 * lips
     out[..., 3] = np.clip(shine + 0.12 * noise(rng, 40) - 0.5 * beard - 0.6 * brows, 0.05, 2)
@@ -181,7 +186,7 @@ def eye(rng: np.random.Generator, dark: float) -> np.ndarray:
     x, y = (_U[::2, ::2] - 0.5) * 2, (_V[::2, ::2] - 0.5) * 2
     r, angle = np.hypot(x, y), np.arctan2(y, x)
     white = linear((228, 219, 213))[0] * np.float32(rng.uniform(0.5, 0.8) * (1 - 0.3 * dark))
-    out = white * np.exp(-np.clip((r - 0.5) * 0.9, 0, 1))[..., None] * np.float32([1.0, 0.97, 0.96])
+    out = white * np.exp(-np.clip((r - 0.5) * 0.9, 0, 1))[..., None] * floats([1.0, 0.97, 0.96])
     choice = rng.integers(0, 3) if dark > 0.35 and rng.random() < 0.95 else rng.integers(0, len(IRISES))
     iris, pupil = rng.uniform(0.40, 0.45), rng.uniform(0.12, 0.21)
     fibres = np.interp(angle, np.linspace(-np.pi, np.pi, 240), rng.standard_normal(240)).astype(np.float32)
@@ -189,5 +194,5 @@ def eye(rng: np.random.Generator, dark: float) -> np.ndarray:
     body = body * (1.25 - 0.55 * np.clip((r - pupil) / (iris - pupil), 0, 1) ** 2)[..., None]
     _mix(out, np.clip((iris - r) / 0.02 + 0.5, 0, 1), body)
     out *= (1 - 0.75 * np.exp(-((r - iris) / 0.04) ** 2))[..., None]
-    _mix(out, np.clip((pupil - r) / 0.015 + 0.5, 0, 1), np.float32([0.004, 0.004, 0.004]))
+    _mix(out, np.clip((pupil - r) / 0.015 + 0.5, 0, 1), floats([0.004, 0.004, 0.004]))
     return cv2.resize(out, (SIDE, SIDE))

@@ -197,7 +197,7 @@ def _contact_sheet(output: Path, rows: list[dict]) -> None:
 
 def _still(path: Path, time: float | None) -> np.ndarray:
     if time is None:
-        return cv2.imread(str(path))
+        return np.asarray(cv2.imread(str(path)))
     import av
 
     with av.open(str(path)) as file:

@@ -13,6 +13,7 @@ import numpy as np
 
 from emoreason.data_pipeline import clip, scene
 from emoreason.data_pipeline.expression import Expression
+from emoreason.data_pipeline.skin import floats
 from emoreason.data_pipeline.studio import furrows, pose_face, studio
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
@@ -24,9 +25,9 @@ FACES = {
     "angry": (29, {4: 5.0, 5: 2.6, 7: 3.4, 17: 1.5, 23: 3.5, 24: 1.5}, (0, 0), (3, -4, 1)),
     "surprised": (11, {1: 4.2, 2: 4.2, 5: 3.6, 25: 2.0, 26: 4.0}, (0, 2), (-4, 2, 0)),
 }
-LIGHT = scene.Light(np.float32([[-0.5, 0.45, 0.74], [0.75, 0.05, 0.66], [0.8, 0.35, -0.5]]),
-                    np.float32([[0.95, 0.9, 0.84], [0.22, 0.24, 0.27], [0.35, 0.35, 0.35]]),
-                    np.float32([0.17, 0.17, 0.18]), np.float32([0.36, 0.37, 0.40]))
+LIGHT = scene.Light(floats([[-0.5, 0.45, 0.74], [0.75, 0.05, 0.66], [0.8, 0.35, -0.5]]),
+                    floats([[0.95, 0.9, 0.84], [0.22, 0.24, 0.27], [0.35, 0.35, 0.35]]),
+                    floats([0.17, 0.17, 0.18]), floats([0.36, 0.37, 0.40]))
 
 
 def backdrop(seed: int, side: int) -> np.ndarray:
