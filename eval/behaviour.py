@@ -16,7 +16,6 @@ from pathlib import Path
 
 from emoreason.eval.events import Event, parse_events, parse_sentences, sentences
 from emoreason.eval.tem import corpus, match
-
 from emoreason.sources import Record, read
 
 # One opposite for each word: put into a sentence, they turn what it says round.

@@ -16,12 +16,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from emoreason.eval.answers import Answer
 from emoreason.eval.judge import AGREEMENT, JudgeError, hashes
 from emoreason.eval.ngrams import rouge_l_f1
 from emoreason.eval.stats import bootstrap, f1_of
 from emoreason.eval.task import Context, Result, Task, means, reasoning, unanswered
-
 from emoreason.facs import ACTION_UNITS
 from emoreason.schema import is_present
 from emoreason.sources import Record

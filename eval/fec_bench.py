@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
 from emoreason.eval import ngrams
 from emoreason.eval.answers import Answer
 from emoreason.eval.events import Event, parse_events
@@ -18,7 +19,6 @@ from emoreason.eval.judge import CRITERIA, EVENTS, RELATIONS, SCORE, Judge, Judg
 from emoreason.eval.stats import bootstrap
 from emoreason.eval.task import Context, Result, Task, unanswered
 from emoreason.eval.tem import Match, f1, match
-
 from emoreason.sources import Record
 
 QUESTION = ("Describe the changes of this person's face over the clip: first who is seen, then the movements of head, "

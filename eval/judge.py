@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from emoreason.eval.tem import CONTRADICTED, ENTAILED, Match, from_relations
 
 EVENTS = """You read a description of a clip of a face. List the facial events it tells, in the order told.

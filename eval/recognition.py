@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+
 from emoreason.eval.answers import Answer
 from emoreason.eval.stats import aurc, bootstrap, ccc, classification, confusion, ece, risk_coverage
 from emoreason.eval.task import Context, Plot, Result, Task, means, reasoning, unanswered
-
 from emoreason.facs import EMOTIONS, OTHER_EMOTIONS
 from emoreason.sources import Record
 

@@ -16,27 +16,28 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from emoreason.errors import UserError
 from emoreason.eval import models, report
 from emoreason.eval.answers import Answer, read_answer
+from emoreason.eval.faithfulness import FAITHFULNESS
 from emoreason.eval.fea import FEA
 from emoreason.eval.fec_bench import FEC_BENCH
 from emoreason.eval.judge import Judge, sha
 from emoreason.eval.recognition import DFER, FER, VA
 from emoreason.eval.task import Context, Task
 from emoreason.eval.units import AU
-
-from emoreason.errors import UserError
 from emoreason.sources import SOURCES, Record, Reject, read
 
-TASKS: dict[str, Task] = {t.name: t for t in (FEC_BENCH, FEA, FER, DFER, AU, VA)}
+TASKS: dict[str, Task] = {t.name: t for t in (FEC_BENCH, FEA, FER, DFER, AU, VA, FAITHFULNESS)}
 SPLITS = ("test", "validation")  # the first that the data has is scored
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of ``emoreason eval``."""
     about = "; ".join(f"{t.name}: {t.about}" for t in TASKS.values())
-    parser.add_argument("task", choices=[*TASKS, "leaderboard"], metavar="TASK",
-                        help=f"{about}; leaderboard: merge the results of earlier runs")
+    parser.add_argument("task", choices=[*TASKS, "fidelity", "leaderboard"], metavar="TASK",
+                        help=f"{about}; fidelity: generated clips against a reference or a target emotion; "
+                             "leaderboard: merge the results of earlier runs")
     parser.add_argument("results", nargs="*", type=Path, help="leaderboard: results.json files or folders of runs")
     parser.add_argument("--model", help="nano, a checkpoint, hf:NAME, vllm:NAME or openai:MODEL@URL")
     parser.add_argument("--predictions", type=Path, help="jsonl with id and caption, emotion, aus, or the raw output")
@@ -49,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--judge", help="a language model for judge scores: hf:NAME, vllm:NAME or openai:MODEL@URL")
     parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE",
                         help="a setting of the reader (fold=2, media_root=DIR) or of the task (protocol=disfa12)")
+    parser.add_argument("--generated", type=Path, help="fidelity: folder of generated clips")
+    parser.add_argument("--reference", type=Path, help="fidelity: folder of real clips of the same names")
+    parser.add_argument("--target", help="fidelity: the emotion that the clips should show")
     parser.add_argument("--workers", type=int, default=1, help="questions asked at once, for a model behind a server")
 
 
@@ -57,15 +61,33 @@ def run(args: argparse.Namespace) -> int:
     if args.task == "leaderboard":
         print(report.leaderboard(args.results, args.out))
         return 0
+    if args.task == "fidelity":
+        return _fidelity(args)
     results = evaluate(TASKS[args.task], data=args.data, out=args.out, model=args.model, predictions=args.predictions,
                        source=args.source, split=args.split, limit=args.limit, seed=args.seed, judge=args.judge,
                        options=_options(args.option), workers=args.workers)
+    _print(results, args.out)
+    return 0
+
+
+def _fidelity(args: argparse.Namespace) -> int:
+    from emoreason.eval import fidelity
+
+    if args.generated is None or args.out is None:
+        raise UserError("eval fidelity needs --generated FOLDER and --out FOLDER")
+    results = fidelity.evaluate(args.generated, args.out, args.reference, args.target, args.model or "nano", args.limit,
+                                args.seed, versions=_versions())
+    _print(results, args.out)
+    print(results["notes"][0])
+    return 0
+
+
+def _print(results: dict[str, Any], out: Path) -> None:
     for name, v in results["metrics"].items():
         floor = results["floor"].get(name)
         print(f"{name:24} {report.number(v['value']):>8}  [{report.number(v['low'])}, {report.number(v['high'])}]"
               + (f"  floor {report.number(floor)}" if floor is not None else ""))
-    print(f"{results['n']} items, {results['unscored']} unscored; report: {args.out / 'report.html'}")
-    return 0
+    print(f"{results['n']} items, {results['unscored']} unscored; report: {out / 'report.html'}")
 
 
 def evaluate(task: Task, *, data: Path | None, out: Path | None, model: str | models.Answerer | None = None,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from emoreason.eval.answers import Answer
 
 from emoreason import scores
+from emoreason.eval.answers import Answer
 from emoreason.sources import Record
 
 Interval = dict[str, float]

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from emoreason.eval.events import Event
 
 ENTAILED, NEUTRAL, CONTRADICTED = 1, 0, -1

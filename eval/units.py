@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from emoreason.errors import UserError
 from emoreason.eval.answers import Answer
 from emoreason.eval.stats import bootstrap, f1_of, icc31
 from emoreason.eval.task import Context, Plot, Result, Task, unanswered
-
-from emoreason.errors import UserError
 from emoreason.facs import ACTION_UNITS, PRESENT
 from emoreason.sources import Record
 

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emoreason.eval import report, stats
+from PIL import Image
+
+from emoreason.errors import UserError
+from emoreason.eval import fidelity, report, stats
 from emoreason.eval.answers import Answer, read_answer
+from emoreason.eval.faithfulness import map_iou
 from emoreason.eval.judge import Judge, JudgeError
 from emoreason.eval.run import TASKS, add_arguments, evaluate, run
 from emoreason.eval.task import Context
 from emoreason.eval.units import folds_of
-from PIL import Image
-
-from emoreason.errors import UserError
-from emoreason.facs import EMOTIONS
+from emoreason.facs import EMOTIONS, MEASURED_AUS
+from emoreason.records import Evidence
+from emoreason.schema import Explanation, Observation, render
 from emoreason.sources import Record
 
 HERE = Path(__file__).parent
@@ -36,6 +39,8 @@ def records_of(task: str) -> list[Record]:
     if task in ("fer", "dfer"):
         kind = "clip" if task == "dfer" else "picture"
         return [Record(str(i), "t", kind=kind, emotion=EMOTIONS[i % 7]) for i in range(70)]
+    if task == "faithfulness":
+        return faces()
     if task == "va":
         return [Record(str(i), "t", valence=float(v), arousal=float(a)) for i, (v, a) in enumerate(rng.uniform(-1, 1, (60, 2)))]
     aus = [{a: float(rng.integers(0, 6)) for a in (1, 2, 4, 6, 9, 12, 25, 26)} for _ in range(60)]
@@ -46,7 +51,31 @@ def records_of(task: str) -> list[Record]:
             for i in range(24)]
 
 
+def faces() -> list[Record]:
+    """Pairs of faces: AU12 switched on in even pairs, AU4 off in every third, the brows covered in the others."""
+    made = []
+    for i in range(18):
+        first, second = {6: 2.0, 4: 3.0}, {6: 2.0, 4: 3.0}
+        if i % 3 == 0:
+            second, change = {6: 2.0, 4: 3.0, 12: 2.5}, {"switched": 12}
+        elif i % 3 == 1:
+            second, change = {6: 2.0}, {"switched": 4}
+        else:
+            change = {"occluded": 4}
+        made += [Record(f"{i}a", "synth", aus=first, emotion="anger", extra={"pair": i}),
+                 Record(f"{i}b", "synth", aus=second, emotion="anger", extra={"pair": i} | change)]
+    return made
+
+
+def explain(aus: dict[int, float]) -> str:
+    seen = tuple(Observation(a, v, text="it moves") for a, v in aus.items())
+    return render(Explanation(seen, "It adds up.", "anger", 0.9))
+
+
 def gold(task: str, r: Record) -> Answer:
+    if task == "faithfulness":
+        hidden = {4} if "occluded" in r.extra else set()
+        return read_answer({"output": explain({a: v for a, v in (r.aus or {}).items() if a not in hidden})})
     row: dict = {"id": r.id}
     row |= {"caption": r.caption} if r.caption else {}
     row |= {"emotion": r.emotion} if r.emotion else {}
@@ -57,6 +86,7 @@ def gold(task: str, r: Record) -> Answer:
 
 BEST = {"fec-bench": ("tem", "autodq", "rouge_l", "bleu_4"), "fer": ("accuracy", "uar", "f1_macro"),
         "dfer": ("accuracy", "uar"), "va": ("ccc", "ccc_valence"), "au": ("au_f1_macro", "au_f1_micro", "icc"),
+        "faithfulness": ("switch_seen", "switch_only", "switch_faithful", "occlusion_gone", "occlusion_only", "au_f1"),
         "fea": ("au_f1_macro", "au_f1_strict", "accuracy", "rouge_l")}
 
 
@@ -73,7 +103,7 @@ def test_gold_is_best_and_nothing_is_worst(task: str) -> None:
         assert best.metrics[name]["low"] <= 1 + 1e-9 and not best.unscored
     worst = score(task, [read_answer({"id": r.id, "output": ""}) for r in records], records)
     assert not worst.unscored
-    for name in BEST[task]:
+    for name in set(BEST[task]) - {"switch_only", "occlusion_only"}:  # who says nothing changes nothing
         assert worst.metrics.get(name, {"value": 0})["value"] < 1e-5, name
     lost = score(task, [None] * len(records), records)
     assert len(lost.unscored) == len(records) and not lost.metrics and set(lost.unscored.values()) == {"no prediction"}
@@ -132,6 +162,69 @@ def test_claims_without_evidence_are_counted() -> None:
     rows = [{"output": EXPLAINED, "evidence": {"4": 3.0, "12": 0.1}}, {"output": EXPLAINED, "evidence": {"4": 0.0, "12": 2.0}}]
     metrics = score("fer", [read_answer(r) for r in rows], records).metrics
     assert metrics["unsupported_rate"]["value"] == 0.5 and 0 < metrics["agreement"]["value"] <= 1
+
+
+def test_a_story_that_ignores_the_face_is_not_faithful() -> None:
+    records = faces()
+    same = [read_answer({"output": explain({4: 3.0, 12: 2.0})}) for _ in records]
+    metrics = score("faithfulness", same, records).metrics
+    assert metrics["switch_faithful"]["value"] == metrics["occlusion_gone"]["value"] == 0
+    assert metrics["switch_only"]["value"] == 1 and metrics["unsupported_true"]["value"] > 0.4
+    story = [read_answer({"output": explain({a: 2.0 for a in ((12, 1) if "switched" in r.extra else (4, 15))})})
+             for r in records]
+    assert score("faithfulness", story, records).metrics["switch_only"]["value"] == 0
+    mask = np.zeros((8, 8), bool)
+    mask[2:4, 2:4] = True
+    assert map_iou(mask.astype(float), mask) == 1 and map_iou(1.0 - mask, mask) == 0
+
+
+# --- fidelity ----------------------------------------------------------------------------------------------------
+
+
+def clip(late: float = 0.0, gain: float = 1.0, noise: float = 0.0, emotion: str = "happiness") -> Evidence:
+    """Four seconds at 25 fps: AU12 sets in at 1 s and peaks at 2 s (plus ``late``)."""
+    times = np.arange(100) / 25
+    aus = np.random.default_rng(0).normal(0, noise, (100, len(MEASURED_AUS))).clip(0)
+    aus[:, MEASURED_AUS.index(12)] += 3 * gain * np.exp(-0.5 * ((times - 2 - late) / 0.5) ** 2)
+    looks = np.full((100, len(EMOTIONS)), 0.01)
+    looks[:, EMOTIONS.index(emotion)] = 0.93
+    k = len(MEASURED_AUS)
+    return Evidence(times=times, aus=aus, sides=np.zeros((100, k)), maps=np.full((100, k, 2, 2), 0.25), emotions=looks,
+                    valence=np.zeros(100), arousal=np.zeros(100), poses=np.zeros((100, 3)), valid=np.ones(100, bool))
+
+
+def test_fidelity_of_the_reference_itself_is_perfect() -> None:
+    result = fidelity.score([(str(i), clip(), clip(), "happiness") for i in range(3)])
+    value = {k: v["value"] for k, v in result.metrics.items()}
+    assert value["emotion_accuracy"] == value["au_f1_macro"] == 1 and value["au_mae"] == value["apex_lag"] == 0
+    assert result.notes[0] == "Nothing fails by these measures." and not result.unscored
+
+
+@pytest.mark.parametrize(("made", "says"), [
+    (clip(late=0.4), "movements peak 0.4"), (clip(gain=0.2), "AU12 (lip corner puller) is too weak"),
+    (clip(emotion="neutral"), "3 of 3 clips do not look like the target (happiness), most often neutral"),
+    (clip(noise=0.5), "shakes"),
+])
+def test_fidelity_says_what_fails(made: Evidence, says: str) -> None:
+    result = fidelity.score([(str(i), made, clip(noise=0.05), "happiness") for i in range(3)])
+    assert says in result.notes[0]
+
+
+def test_fidelity_command(tmp_path: Path) -> None:
+    for folder, names in (("made", "abc"), ("real", "ab")):
+        (tmp_path / folder).mkdir()
+        for n in names:
+            (tmp_path / folder / f"{n}.mp4").write_bytes(b"")
+    seen = {"a.mp4": clip(), "b.mp4": None}
+    results = fidelity.evaluate(tmp_path / "made", tmp_path / "out", tmp_path / "real", "happy",
+                                read=lambda path: seen[Path(path).name])
+    assert (results["task"], results["n"], results["unscored"]) == ("fidelity", 2, 1)
+    assert json.loads((tmp_path / "out/results.json").read_text())["metrics"]["emotion_accuracy"]["value"] == 1
+    assert "1 generated clips have no reference" in (tmp_path / "out/report.md").read_text()
+    with pytest.raises(UserError, match="--target"):
+        fidelity.evaluate(tmp_path / "made", tmp_path / "out")
+    with pytest.raises(UserError, match="no clips"):
+        fidelity.evaluate(tmp_path / "out", tmp_path / "o", target="sad")
 
 
 def test_votes_share() -> None:
