@@ -181,6 +181,11 @@ _NO = {
         "the reading is open, but {noun} is ahead of {asked}",
         "no; the face is hard to read, and {noun} comes before {asked}",
     ),
+    "near neutral": pool(
+        "it is close to neutral, but looks more {adj}", "neutral comes near, yet {noun} is the better reading",
+        "almost neutral, though the face leans more to {noun}",
+        "it could pass for neutral, but {noun} is ahead", "not far from neutral, the face still looks more {adj}",
+    ),
     "neutral": pool(
         "it does not look neutral; it looks {adj}", "no, the face is not at rest, it reads as {as_}",
         "this is more than a neutral face; it looks {adj}", "neutral does not fit; the face reads as {as_}",
@@ -193,7 +198,7 @@ _NEED = pool(
     "what is missing for {asked} is {lack}", "{lack} would have to show for {asked}",
     "{asked} asks for {lack}, which the face does not show",
     "the face shows no sign of {lack}, which {asked} would need", "to read {asked}, one would want to see {lack}",
-    "without {lack}, the face does not come to {asked}",
+    "without {lack}, the face cannot be read as {asked_as}",
     "{lack} would be the first sign of {asked}, and {that} {is} missing",
     "the face lacks {lack}, and so the basis for {asked}",
     "no {asked_sign} is there: {lack} {is} missing",
@@ -255,7 +260,11 @@ def does_not(t: Teller, asked: str) -> Explanation:
     f, v = t.f, t.v
     words = {**t.names(), **_asked(asked, v)}
     near = f.p(asked) >= 0.2 and f.p(f.top) - f.p(asked) < 0.3
-    how = "near" if near else "doubt" if t.level in ("open", "faint") else "neutral" if asked == "neutral" else "far"
+    unsure = t.level in ("open", "faint")
+    if asked == "neutral":
+        how = "near neutral" if near else "doubt" if unsure else "neutral"
+    else:
+        how = "near" if near else "doubt" if unsure else "far"
     said = [v.say(_NO[how], **words)]
     missing, got = t.missing(asked), f.cues(asked)
     if asked == "neutral":

@@ -335,7 +335,7 @@ _AROUSED = ((0.45, ("highly aroused", "full of energy", "strongly aroused")),
 _TONE = pool("the look is {val} and {aro}", "in tone the face appears {val} and {aro}",
              "it comes across as {val} and {aro}", "the expression seems {val}, and {aro}",
              "the tone is {val}, and the face looks {aro}", "it looks {val} and {aro}",
-             "the impression is {val} and {aro}", "{val} in tone, the face looks {aro}")
+             "the impression is {val} and {aro}")
 _TONE_WHY = pool("{cues} set{s} this tone", "this comes mainly from {cues}", "the tone rests on {cues}",
                  "{cues} {is} what gives this tone", "the main reason is {plain}", "the tone follows from {cues}")
 _TONE_STILL = pool("with so little movement, the tone is taken from the overall impression",

@@ -69,17 +69,17 @@ class Facts:
     readable: bool = True
 
     @classmethod
-    def from_evidence(cls, evidence: Evidence, t: int = 0, pose: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    def from_evidence(cls, evidence: Evidence, t: int = 0, pose: tuple[float, float, float] | None = None,
                       quality: tuple[str, ...] = (), readable: bool = True) -> Facts:
-        """Frame ``t`` of what facenet read."""
+        """Frame ``t`` of what facenet read; ``pose`` in place of facenet's own where a better one is known."""
         sides = {}
         for a, gap, value in zip(MEASURED_AUS, evidence.sides[t], evidence.aus[t], strict=True):
             if ACTION_UNITS[a].sided and value >= PRESENT and abs(gap) >= SIDE_GAP:
                 sides[a] = "right" if gap > 0 else "left"
         emotions = {e: float(p) for e, p in zip(EMOTIONS, evidence.emotions[t], strict=True)}
+        yaw, pitch, roll = (float(v) for v in (evidence.poses[t] if pose is None else pose))
         return cls(evidence.intensities(t), sides, emotions, float(evidence.valence[t]), float(evidence.arousal[t]),
-                   tuple(pose),
-                   tuple(quality), readable and bool(evidence.valid[t]))
+                   (yaw, pitch, roll), tuple(quality), readable and bool(evidence.valid[t]))
 
     @cached_property
     def present(self) -> frozenset[int]:
@@ -117,7 +117,11 @@ class Facts:
     @cached_property
     def _cues(self) -> dict[str, tuple[int, ...]]:
         return {e: tuple(a for a, with_ in rows if a in self.present and (not with_ or self.present.intersection(with_))
-                         and (e != "contempt" or a in self.sides)) for e, rows in CUES.items()}
+                         and (e != "contempt" or self._uneven(a))) for e, rows in CUES.items()}
+
+    def _uneven(self, a: int) -> bool:
+        """Contempt is one-sided: the AU itself, or the lip corners raised on one side while they tighten."""
+        return a in self.sides or (a == 14 and 12 in self.sides)
 
     def cues(self, emotion: str) -> tuple[int, ...]:
         """The present signs of ``emotion``, most telling first."""
@@ -132,7 +136,7 @@ class Facts:
         """What its pattern needs: (met, missing, neither), each entry a tuple of alternatives."""
         met, missing, open_ = [], [], []
         for options in NEEDS[emotion]:
-            if any(a in self.present and (emotion != "contempt" or a in self.sides) for a in options):
+            if any(a in self.present and (emotion != "contempt" or self._uneven(a)) for a in options):
                 met.append(options)
             elif all(a in self.absent for a in options):
                 missing.append(options)

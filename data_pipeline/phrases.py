@@ -21,7 +21,7 @@ PRE = {
     "A": ("barely", "just barely", "very slightly", "minimally", "faintly", "very faintly"),
     "B": ("slightly", "mildly", "somewhat", "lightly", "a little", "gently"),
     "C": ("clearly", "markedly", "noticeably", "distinctly", "visibly", "plainly"),
-    "D": ("strongly", "very strongly", "very clearly", "powerfully", "very markedly", "severely"),
+    "D": ("strongly", "very strongly", "very clearly", "powerfully", "very markedly"),
     "E": ("extremely", "maximally", "fully", "completely"),
 }
 POST = {
@@ -54,8 +54,7 @@ FRAMES_SIDED = pool(
 GONE_FRAMES = pool(
     "there is no {move}", "no {move} [shows|is seen|can be seen|is visible|is there]", "the face shows no {move}",
     "one sees no {move}", "we see no {move}", "the {move} is absent",
-    "a {move} does not show", "a {move} cannot be seen", "the face is without a {move}", "no sign of a {move}",
-    "nothing of a {move} [shows|is seen]",
+    "a {move} does not show", "a {move} cannot be seen", "the face is without a {move}", "there is no sign of a {move}",
 )
 # Attached to a plain clause when one side is clearly stronger.
 SIDED_TAIL = pool(

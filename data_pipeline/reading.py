@@ -60,6 +60,7 @@ class Teller:
 
     def __init__(self, facts: Facts, rng: random.Random, voice: Voice | None = None) -> None:
         self.f, self.v = facts, voice or Voice(rng)
+        self.rival_told = False  # whether the second reading has been mentioned
         self.numbered = False  # whether the last cues gave AU numbers
         c = facts.confidence
         levels = ((0.8, "clear"), (0.6, "fairly"), (0.4, "leaning"), (0.3, "open"), (0.0, "faint"))
@@ -274,12 +275,15 @@ class Teller:
             return ""
         for other in f.ranked[1:4]:
             if other != "neutral" and set(odd) <= set(f.cues(other)) and self.v.chance(0.6):
+                self.rival_told |= other == f.rival
                 return self.v.say(S.AGAINST_OTHER, other=S.NOUN[other], **self.cues(odd))
         return self.v.say(S.AGAINST_IT, **self.names(), **self.cues(odd), plain=self.cues(odd, False)["cues"])
 
     def rival(self) -> str:
         """The second reading and what speaks for it or is missing; or that none is near."""
         f, v, e, d = self.f, self.v, self.f.top, self.f.rival
+        if self.rival_told:
+            return ""
         if f.p(d) < 0.1:
             return v.say(S.ALONE if f.p(e) >= 0.7 else S.SPREAD, **self.names())
         words = self.names()

@@ -3,6 +3,7 @@ import math
 import random
 import re
 
+import numpy as np
 import pytest
 
 from emoreason.data_pipeline import questions
@@ -14,6 +15,7 @@ from emoreason.data_pipeline.phrases import GONE, REGIONS, WORDS, band, plain
 from emoreason.data_pipeline.questions import KINDS, TOPICS, wording
 from emoreason.data_pipeline.sampling import random_clip
 from emoreason.facs import EMOTIONS, MEASURED_AUS
+from emoreason.records import Evidence
 from emoreason.schema import find_aus, parse, render
 
 SENTENCE = re.compile(r"(?<=[.!?])\s(?=[A-Z])")
@@ -319,3 +321,17 @@ def test_random_clips_claim_nothing_beyond_their_frames():
 def test_a_clip_needs_a_time_for_each_frame():
     with pytest.raises(ValueError, match="one time for each frame"):
         ClipFacts((0.0, 0.1), (face(),))
+
+
+def test_facts_from_what_facenet_reads():
+    k = len(MEASURED_AUS)
+    aus, sides = np.full((2, k), 0.2), np.zeros((2, k))
+    smile = MEASURED_AUS.index(12)
+    aus[1, smile], sides[1, smile] = 2.4, -1.5
+    sides[1, 0] = 2.0  # AU1 is not there, so its side means nothing
+    evidence = Evidence(np.array([0.0, 0.1]), aus, sides, np.ones((2, k, 1, 1)), np.full((2, 8), 0.125), np.zeros(2), np.zeros(2),
+                        np.full((2, 3), 4.0), np.array([False, True]))
+    assert not Facts.from_evidence(evidence).readable
+    facts = Facts.from_evidence(evidence, 1, pose=(5.0, 0.0, 0.0))
+    assert facts.pose == (5, 0, 0) and Facts.from_evidence(evidence, 1).pose == (4, 4, 4)
+    assert (facts.present, dict(facts.sides), facts.readable) == ({12}, {12: "left"}, True)
