@@ -119,11 +119,12 @@ def _named(found: dict[str, str]) -> list[Item]:
 
 
 def caption(items: Sequence[Item], out: str | Path, make: Callable[[], Captioner], *, format: str | None = None,
-            workers: int = 1, retry: bool = False, quiet: bool = False) -> dict[str, int]:
+            workers: int = 1, limit: float = 600.0, retry: bool = False, quiet: bool = False) -> dict[str, int]:
     """Caption the items that have no row yet, and finish the output.
 
-    make: makes a captioner in each worker (it must be picklable; a UserError from it ends the run). retry: do failed
-    clips again. Returns counts: clips, done (in this run), failed (in all), warned (in all).
+    make: makes a captioner in each worker (it must be picklable; a UserError from it ends the run). limit: seconds
+    that a clip may take. retry: do failed clips again. Returns counts: clips, done (in this run), failed (in all),
+    warned (in all).
     Raises UserError for an output that cannot be written or that another run is writing.
     """
     from tqdm import tqdm
@@ -136,7 +137,7 @@ def caption(items: Sequence[Item], out: str | Path, make: Callable[[], Captioner
         todo = [i for i in items if i.video not in journal.done]
         stems = {i.video: i.stem for i in items}
         shown = None if quiet else sys.stderr
-        with Farm(partial(_worker, make), min(workers, len(todo))) as farm, tqdm(
+        with Farm(partial(_worker, make), min(workers, len(todo)), limit) as farm, tqdm(
                 total=len(items), initial=len(items) - len(todo), unit="clip", file=shown or sys.stderr, disable=quiet,
                 mininterval=0.2 if sys.stderr.isatty() else 10, smoothing=0.05) as bar:
             for item, made, died in farm.run(todo):
@@ -201,6 +202,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, help="default: by the output's suffix, else jsonl")
     parser.add_argument("--workers", type=int, default=1, help="processes, each with a model of its own (default: 1)")
     parser.add_argument("--limit", type=int, help="only the first N clips")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds that one clip may take (default: 600)")
     parser.add_argument("--model", default="nano", help="nano, or a folder made by training (default: nano)")
     parser.add_argument("--face", type=int, help="the face to describe, by number (default: the main character)")
     parser.add_argument("--retry", action="store_true", help="do clips again that failed before")
@@ -208,14 +210,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, make: Callable[[], Captioner] | None = None) -> int:
     """The command. Returns the exit code: 0, 1 when every clip failed, 130 when interrupted."""
-    for name, value in (("--workers", args.workers), ("--limit", args.limit)):
+    for name, value in (("--workers", args.workers), ("--limit", args.limit), ("--timeout", args.timeout)):
         if value is not None and value < 1:
             raise UserError(f"{name} must be at least 1, but got {value}")
     items = find(args.inputs)[: args.limit]
     start = time.monotonic()
     try:
         counts = caption(items, args.out, make or partial(reasoner, args.model, args.face), format=args.format,
-                         workers=args.workers, retry=args.retry)
+                         workers=args.workers, limit=args.timeout, retry=args.retry)
     except KeyboardInterrupt:
         print(f"stopped: the same command goes on from here ({args.out})", file=sys.stderr)
         return 130

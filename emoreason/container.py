@@ -145,10 +145,10 @@ def _decodable(path: str | Path, pts: np.ndarray, times: np.ndarray, keys: np.nd
         with Reader(path) as reader:
             if key:
                 reader.jump(int(pts[key]))
-            seen = [f.pts for f in reader.frames()]
-        n = int(np.searchsorted(pts, max(seen, default=-1), side="right"))
-        if n > key:
-            return pts[:n], times[:n], keys[keys < n]
+            seen = {f.pts for f in reader.frames()}
+        keep = (np.arange(len(pts)) < key) | np.isin(pts, list(seen))
+        if keep[key:].any():
+            return pts[keep], times[keep], keys[keys < keep.sum()]
     return pts, times, keys
 
 
@@ -167,11 +167,12 @@ def _stated(container: av.container.InputContainer, stream: av.VideoStream) -> f
 
 
 class Reader:
-    """Decodes one file in order; ``jump`` goes to the key frame at or before a time in ticks."""
+    """Decodes one file in order; ``jump`` goes to the key frame at or before a time in ticks. threads: of the decoder,
+    0 for one a core."""
 
-    def __init__(self, path: str | Path, threads: int = 0) -> None:
+    def __init__(self, path: str | Path, threads: int = 1) -> None:
         self.container, self.stream = open_video(path)
-        self.stream.thread_type = "AUTO"
+        self.stream.thread_type = "NONE" if threads == 1 else "AUTO"
         self.stream.codec_context.thread_count = threads
 
     def __enter__(self) -> Reader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -13,10 +14,11 @@ from emoreason.errors import UserError
 
 
 class Farm:
-    """``workers`` processes. make() is called once in each and gives the function that does one item."""
+    """``workers`` processes. make() is called once in each and gives the function that does one item. A worker that
+    takes longer than ``limit`` seconds over an item is stopped."""
 
-    def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: int) -> None:
-        self.make, self.count = make, workers
+    def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: int, limit: float = 600.0) -> None:
+        self.make, self.count, self.limit = make, workers, limit
         self.crew: dict[Connection, Any] = {}  # the pipe to each worker -> its process
 
     def __enter__(self) -> Farm:
@@ -42,11 +44,12 @@ class Farm:
         worker cannot be made."""
         todo = iter(items)
         busy: dict[Connection, Any] = {}
+        started: dict[Connection, float] = {}
 
         def feed(pipe: Connection) -> None:
             item = next(todo, None)
             if item is not None:
-                busy[pipe] = item
+                busy[pipe], started[pipe] = item, time.monotonic()
                 try:
                     pipe.send(item)
                 except OSError:
@@ -54,18 +57,22 @@ class Farm:
 
         waiting = {self._hire() for _ in range(self.count)}
         while waiting or busy:
-            for pipe in wait([*waiting, *busy]):
+            for pipe in [p for p in busy if time.monotonic() - started[p] > self.limit]:
+                self.crew[pipe].kill()  # the pipe then shows its end
+            for pipe in wait([*waiting, *busy], timeout=min(1.0, self.limit)):
                 assert isinstance(pipe, Connection)
                 try:
                     kind, value = pipe.recv()
                 except (EOFError, OSError):
                     process = self.crew.pop(pipe)
                     process.join()
-                    why = _ending(process.exitcode)
+                    late = pipe in busy and time.monotonic() - started[pipe] > self.limit
+                    why = f"longer than {self.limit:g} s" if late else _ending(process.exitcode)
                     if pipe in waiting:
                         raise UserError(f"a worker ended before its first clip ({why}): use fewer --workers") from None
-                    yield busy.pop(pipe), None, f"the worker died on this clip ({why})"
+                    item = busy.pop(pipe)
                     waiting.add(self._hire())
+                    yield item, None, f"the clip took {why}" if late else f"the worker died on this clip ({why})"
                     continue
                 if kind == "failed":
                     raise UserError(value)

@@ -12,6 +12,7 @@ Times are seconds from the first frame that is shown. Images are RGB uint8, upri
 from __future__ import annotations
 
 import math
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -58,7 +59,7 @@ def sample(path: str | Path, *, fps: float | None = None, count: int | None = No
     fps: frames a second (more than the clip has: each of its frames once); count: so many, at the middles of equal
     parts of the clip (more than the clip has: each once); times: seconds. Each asked time gives the frame nearest to
     it; frames asked for twice come once; the result's times are the frames' own. max_side: pixels, larger pictures
-    are shrunk to it. threads: of the decoder, 0 for its own choice.
+    are shrunk to it. threads: of the decoder; 0: what OMP_NUM_THREADS says, else one for little, one a core for much.
     Raises UserError for an unreadable file, times outside the clip, or more than 2 GiB of frames.
     """
     if sum(x is not None for x in (fps, count, times)) > 1:
@@ -102,6 +103,12 @@ def stream(path: str | Path, fps: float | None = None, max_side: int | None = No
     if not got:
         raise UserError(f"no frame of {path} could be decoded: the file is damaged; get it again")
     yield Clip(images[:len(got)], index.times[got], _after(index, wanted, got))
+
+
+def _threads(index: Index, wanted: np.ndarray, threads: int) -> int:
+    """Threads for the decoder, 0 for one a core. Starting them costs more than a small clip does."""
+    little = index.info.width * index.info.height * int(wanted[-1] - wanted[0] + 1) < 20_000_000
+    return threads or int(os.environ.get("OMP_NUM_THREADS", "0").split(",")[0] or 0) or int(little)
 
 
 def _wanted(index: Index, fps: float | None, count: int | None, times: Sequence[float] | None) -> np.ndarray:
@@ -167,7 +174,7 @@ def _pyav(index: Index, wanted: np.ndarray, shape: tuple[int, int], threads: int
         best = int(index.keys[index.keys <= todo[0]].max(initial=0)) if jumping else 0
         return best if best > at + WORTH and best not in tried else 0
 
-    with Reader(index.info.path, threads) as reader:
+    with Reader(index.info.path, _threads(index, wanted, threads)) as reader:
         at = -1  # the last frame seen
         while todo:
             if landing := key():
@@ -180,10 +187,10 @@ def _pyav(index: Index, wanted: np.ndarray, shape: tuple[int, int], threads: int
                     reader.jump(int(index.pts[0]))
                     break
                 landing = 0
-                if at == todo[0]:
-                    yield at, _upright(frame, index.info.rotation, shape)
-                while todo and todo[0] <= at:
-                    todo.popleft()  # it has come, or did not decode
+                while todo and todo[0] < at:
+                    todo.popleft()  # it did not decode
+                if todo and todo[0] == at:
+                    yield todo.popleft(), _upright(frame, index.info.rotation, shape)
                 if not todo or key():
                     break
             else:
@@ -208,7 +215,7 @@ def _decord(index: Index, wanted: np.ndarray, shape: tuple[int, int], threads: i
     small = shape != (index.info.height, index.info.width) and not index.info.rotation
     size = {"height": shape[0], "width": shape[1]} if small else {}  # shrinking while decoding is cheaper
     try:
-        reader = decord.VideoReader(index.info.path, num_threads=threads, **size)
+        reader = decord.VideoReader(index.info.path, num_threads=_threads(index, wanted, threads), **size)
         if len(reader) != len(index.times):
             return None
         batches = (reader.get_batch(wanted[i:i + BATCH].tolist()).asnumpy() for i in range(0, len(wanted), BATCH))

@@ -31,6 +31,8 @@ def caption(path: str) -> Result:
     name = Path(path).name
     if name.startswith("crash"):
         os.kill(os.getpid(), 9)
+    if name.startswith("hang"):
+        time.sleep(60)
     if name.startswith("bug"):
         raise ZeroDivisionError("division by\nzero")
     words = f"The lip corners rise {len(events)} times in {clip.info.duration:.1f} s."

@@ -155,6 +155,14 @@ def test_a_dying_worker_and_a_bug_cost_one_clip_each(folder, tmp_path):
                    "bug.mp4": "ZeroDivisionError: division by zero", "a.mp4": None, "whole.mp4": None}
 
 
+def test_a_clip_that_takes_too_long_is_given_up(folder, tmp_path):
+    write(tmp_path / "hang.mp4", blush(5))
+    out = tmp_path / "out.jsonl"
+    items = caption.find([str(tmp_path / "hang.mp4"), str(folder / "a.mp4")])
+    caption.caption(items, out, cheap_captioner.make, limit=4, quiet=True)
+    assert [r["error"] for r in rows(out)] == ["the clip took longer than 4 s", None]
+
+
 def test_a_model_that_cannot_be_loaded_ends_the_run(folder, tmp_path):
     with pytest.raises(UserError, match="reinstall"):
         caption.run(command(folder, "-o", tmp_path / "o.jsonl", "--workers", 2), cheap_captioner.make_none)
