@@ -437,7 +437,7 @@ def sure(t: Teller, q: Question) -> Explanation:
     if mine:
         said.append(v.say(_FOR_IT, **t.cues(mine), plain=t.cues(mine, False)["cues"], clauses=t.clauses(mine)))
     else:
-        said.append(v.say(_FOR_IT_NEUTRAL if f.top == "neutral" and f.activity < 1.0 else _FOR_IT_BARE))
+        said.append(v.say(_FOR_IT_NEUTRAL if f.top == "neutral" and not f.present else _FOR_IT_BARE))
     parts = [t.against, t.rival]
     if v.chance(0.4):
         parts.append(t.pattern)

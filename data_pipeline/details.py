@@ -199,7 +199,7 @@ def region(t: Teller, q: Question) -> Explanation:
 _SMILE = {
     "none": pool("there is no smile here, as the lip corners are not raised",
                  "the face does not smile, so the question does not arise",
-                 "no smile can be seen: the lip corners stay down", "one cannot judge a smile that is not there",
+                 "no smile can be seen: the lip corners do not go up", "one cannot judge a smile that is not there",
                  "the mouth does not smile, so it is neither genuine nor posed",
                  "this is not a smiling face; the lip corners do not go up",
                  "without raised lip corners there is no smile to judge",
