@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from emoreason.eval import lexicon as lx
+from emoreason.facs import EMOTION_OF_WORD
 
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
 _TOKEN = re.compile(r"[a-z0-9'-]+|[,:]")
@@ -110,6 +111,8 @@ def action_of(tokens: list[str], i: int) -> str | None:
             other = before in _FACE_LEADS
         case "wide" | "wider":
             other = bool(set(tokens) & {"open", "opens", "opened", "opening"})
+        case "look" | "looks" | "looked" | "looking":  # "she looks sad"
+            other = not set(tokens) & set(lx.DIRECTIONS) and bool(set(tokens) & set(EMOTION_OF_WORD))
         case "gaze":
             other = before not in ("to", "eyes", "slightly", "they", "then")
         case "fixed" | "focused" | "directed" | "tight" | "tense":

@@ -93,13 +93,17 @@ def _describes(sentence: str, before_first_mark: bool) -> bool:
     if marks_of(sentence.lower()):
         return False
     opening = re.match(r"(this|the|in this) (video|clip)\b", sentence.lower()) is not None
-    looks = bool(words & lx.APPEARANCE) or re.match(r"(he|she|\w+ \w+) (has|have|had)\b", sentence.lower()) is not None
+    has = re.match(r"(he|she|\w+ \w+) (has|have|had)\b", sentence.lower()) is not None
+    looks = bool(words & lx.APPEARANCE) or (has and not words & _TURNS)
     return (opening or looks) and (before_first_mark or not words & _MOVES)
 
 
 _MOVES = frozenset(word for word, action in lx.ACTIONS.items()
                    if action in ("blink", "nod", "tilt", "turn", "raise", "lower", "frown", "smile", "open", "close",
                                  "look", "furrow", "sway") and word not in lx.LOOKS)
+
+
+_TURNS = frozenset(word for word, action in lx.ACTIONS.items() if action in ("blink", "nod", "turn", "tilt", "look"))
 
 
 def _read(sentence: str, state: _State, main: str, early: bool) -> Iterator[Event]:
@@ -112,7 +116,9 @@ def _read(sentence: str, state: _State, main: str, early: bool) -> Iterator[Even
         if mark:
             state.time = int(mark[1]) / 100
             continue
-        subject = next((w for w in clause.tokens if w in lx.MALE or w in lx.FEMALE), None)
+        verb = next((k for k in range(len(clause.tokens)) if action_of(clause.tokens, k)), len(clause.tokens))
+        subject = next((w for k, w in enumerate(clause.tokens) if (w in lx.MALE or w in lx.FEMALE)
+                        and (k < verb or w in ("his", "her"))), None)
         if subject:
             state.gender = "m" if subject in lx.MALE else "f"
         if clause.tokens[0] in lx.MEANING and not any(lx.PARTS.get(t) == "wrinkles" for t in clause.tokens):
@@ -190,9 +196,10 @@ def _without_verb(clause: Clause, degree: int, joined: bool, state: _State) -> l
         return [_tell("tears", "present")]
     if state.verb == "show" and ("teeth" in names or "bothrows" in words):
         return [_tell("teeth", "show", _rows(words))]
-    if names and joined and state.verb and len(tokens) < 4 and movement(names[0], state.verb):
+    bare = names and all(t in lx.PARTS or t in LEADS for t in tokens)
+    if bare and joined and state.verb and movement(names[0], state.verb):
         return _moved(names[0], state.verb, state.where, state.degree, parts[0][1])
-    if names and all(t in lx.PARTS or t in LEADS for t in tokens):
+    if bare:
         state.pending += parts  # "brows and nose crease": the verb comes with the next clause
         state.part, state.side = parts[-1]
     elif names:

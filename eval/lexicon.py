@@ -173,7 +173,7 @@ ACTIONS = _table({
     "openclose": "openclose",
     "close": _verb("close", "seal") + " shut shuts shutting together closure",
     "widen": _verb("widen", "enlarge", "expand", "dilate", "broaden") + " wide wider flare flares flared flaring",
-    "narrow": _verb("narrow", "squint", "shrink", "reduce", "squeeze") + " smaller slit slits narrower narrowing",
+    "narrow": _verb("narrow", "squint", "shrink", "reduce") + " smaller slit slits narrower narrowing",
     "furrow": _verb("furrow", "crease", "scrunch", "scowl", "crinkle", "wrinkle") + " knit knits knitted knitting"
     " wrinkly",
     "frown": _verb("frown"),
@@ -192,7 +192,7 @@ ACTIONS = _table({
     "clench": _verb("clench", "grit+"),
     "purse": _verb("purse", "pucker"),
     "pout": _verb("pout", "protrude", "jut+", "push") + " pushes pushed bulging",
-    "press": _verb("press", "compress"),
+    "press": _verb("press", "compress", "squeeze"),
     "curl": _verb("curl", "curve", "curve") + " curvature",
     "tremble": _verb("tremble", "quiver", "twitch", "flicker", "shiver"),
     "blink": _verb("blink", "flutter"),
