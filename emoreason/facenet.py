@@ -27,9 +27,9 @@ class FaceNetConfig:
     """widths: channels of the four stages (at 32, 16, 8, 4 px); depths: residual blocks in each; feature: channels of
     an AU's feature; dropout: share dropped before the emotion head."""
 
-    widths: tuple[int, ...] = (64, 128, 256, 320)
-    depths: tuple[int, ...] = (2, 2, 3, 2)
-    feature: int = 128
+    widths: tuple[int, ...] = (40, 80, 160, 256)
+    depths: tuple[int, ...] = (1, 2, 2, 2)
+    feature: int = 96
     dropout: float = 0.3
 
 
@@ -49,7 +49,7 @@ def standardise(grey: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with a squeeze-and-excitation gate and a residual path."""
+    """Two 3x3 convolutions with a residual path."""
 
     def __init__(self, inp: int, out: int, stride: int) -> None:
         super().__init__()
@@ -57,16 +57,13 @@ class Block(nn.Module):
         self.norm1 = nn.BatchNorm2d(out)
         self.conv2 = nn.Conv2d(out, out, 3, 1, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(out)
-        self.squeeze = nn.Linear(out, out // 8)
-        self.excite = nn.Linear(out // 8, out)
         self.skip = None
         if stride != 1 or inp != out:
             self.skip = nn.Sequential(nn.Conv2d(inp, out, 1, stride, bias=False), nn.BatchNorm2d(out))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x)))))
-        gate = torch.sigmoid(self.excite(F.relu(self.squeeze(y.mean((2, 3))))))
-        return F.relu(y * gate[..., None, None] + (x if self.skip is None else self.skip(x)))
+        return F.relu(y + (x if self.skip is None else self.skip(x)))
 
 
 class FaceNet(nn.Module):
@@ -76,8 +73,7 @@ class FaceNet(nn.Module):
         super().__init__()
         self.config = config = config or FaceNetConfig()
         w, k, c = config.widths, len(MEASURED_AUS), config.feature
-        self.stem = nn.Sequential(nn.Conv2d(1, 32, 3, 1, 1, bias=False), nn.BatchNorm2d(32), nn.ReLU(),
-                                  nn.Conv2d(32, w[0], 3, 2, 1, bias=False), nn.BatchNorm2d(w[0]), nn.ReLU())
+        self.stem = nn.Sequential(nn.Conv2d(1, w[0], 5, 2, 2, bias=False), nn.BatchNorm2d(w[0]), nn.ReLU())
         self.stages = nn.ModuleList()
         inp = w[0]
         for i, (out, depth) in enumerate(zip(w, config.depths, strict=True)):
@@ -139,7 +135,7 @@ class FaceNet(nn.Module):
         get = {k: v.float().cpu().numpy() for k, v in out.items()}
         return Evidence(np.zeros(n) if times is None else times, get["aus"], get["sides"], get["maps"],
                         p.float().cpu().numpy(), get["affect"][:, 0], get["affect"][:, 1],
-                        np.ones(n, bool) if valid is None else valid)
+                        get["pose"], np.ones(n, bool) if valid is None else valid)
 
     def mirrored(self, x: Tensor) -> dict[str, Tensor]:
         """``forward`` averaged over x and its mirror image, outputs brought back to x's own sides."""

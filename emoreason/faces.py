@@ -181,16 +181,17 @@ def _verify(image: np.ndarray, roi: Roi) -> tuple[np.ndarray, float] | None:
 
     The mesh looks twice or, still in doubt, three times, each time where it placed the face before, as when tracking.
     On its own it takes one in twelve of what the detectors propose in pictures without a face; the short-range
-    detector, asked again, tells these apart (docs/faces.md).
+    detector, asked again about the second look's face, tells these apart (docs/faces.md).
     """
     landmarks, score = mesh(image, roi)
-    for _ in range(2):
-        if score < HOPELESS:
-            return None
+    if score < HOPELESS:
+        return None
+    landmarks, score = follow(image, landmarks)
+    if score < HOPELESS or confirm(image, landmarks) < LEAST_CONFIRMED:
+        return None
+    if score < LEAST_SCORE:
         landmarks, score = follow(image, landmarks)
-        if score >= LEAST_SCORE:
-            return (landmarks, score) if confirm(image, landmarks) >= LEAST_CONFIRMED else None
-    return None
+    return (landmarks, score) if score >= LEAST_SCORE else None
 
 
 def confirm(image: np.ndarray, landmarks: np.ndarray) -> float:

@@ -123,7 +123,7 @@ class Evidence:
 
     aus (T, K) intensities 0-5; sides (T, K) right minus left intensity (the subject's own sides), -5..5;
     maps (T, K, h, w) each non-negative and summing to 1; emotions (T, 8) probabilities in the order of EMOTIONS;
-    valence, arousal (T,) in [-1, 1]; valid (T,) bool.
+    valence, arousal (T,) in [-1, 1]; poses (T, 3) yaw, pitch, roll in degrees as in ``Face``; valid (T,) bool.
     """
 
     times: FloatArray
@@ -133,6 +133,7 @@ class Evidence:
     emotions: FloatArray
     valence: FloatArray
     arousal: FloatArray
+    poses: FloatArray
     valid: np.ndarray = field(default_factory=lambda: np.ones(1, bool))
 
     def __post_init__(self) -> None:
@@ -143,6 +144,7 @@ class Evidence:
         _check("emotions", self.emotions, n, len(EMOTIONS))
         _check("valence", self.valence, n)
         _check("arousal", self.arousal, n)
+        _check("poses", self.poses, n, 3)
         _check("valid", self.valid, n)
 
     def intensities(self, t: int = 0) -> dict[int, float]:

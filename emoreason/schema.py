@@ -296,7 +296,7 @@ def find_aus(text: str) -> tuple[frozenset[int], frozenset[int]]:
     present: set[int] = set()
     absent: set[int] = set()
     text = _TAG.sub(". ", text)
-    for clause in re.split(rf"(?<!\d)[.;!?]\s|[.;!?]$|{_CONTRAST}", text, flags=re.I):
+    for clause in re.split(rf"[.;!?]\s|[.;!?]$|{_CONTRAST}", text, flags=re.I):
         negated = False
         seen = list(_ONE.finditer(clause))
         for i, m in enumerate(seen):

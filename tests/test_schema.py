@@ -132,6 +132,7 @@ def test_emotion_label_outside_the_vocabulary():
     ("AU6+12 and AU25.", {6, 12, 25}, set()),
     ("prototype AU99 and AU1", {1}, set()),
     ("the nose wrinkles, AU9", {9}, set()),
+    ("it looks sad: AU1 and AU4. Lowered lip corners are missing.", {1, 4}, set()),
 ])
 def test_find_aus(text, present, absent):
     assert find_aus(text) == (frozenset(present), frozenset(absent))

@@ -17,6 +17,7 @@ import math
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from emoreason.regions import AU_POINTS
 
 @dataclass
 class Weights:
-    """Weight of each loss."""
+    """Weight of each loss; ``identity`` is the strength of the reversed gradient."""
 
     emotion: float = 1.0
     aus: float = 0.5
@@ -41,7 +42,7 @@ class Weights:
     sides: float = 0.1
     affect: float = 0.5
     pose: float = 0.1
-    identity: float = 0.02
+    identity: float = 0.05
     render_emotion: float = 0.1
 
 
@@ -68,6 +69,7 @@ class FaceNetTraining:
     fold: int = 0
     seed: int = 0
     save_every: int = 5
+    bf16: bool = True
     ema: float = 0.998
     limit_s: float = 1e9
     weights: Weights = field(default_factory=Weights)
@@ -75,15 +77,16 @@ class FaceNetTraining:
 
 
 class Reverse(torch.autograd.Function):
-    """Identity forward, minus the gradient backward."""
+    """Identity forward; backward the gradient times -scale."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, scale: float) -> Tensor:
+        ctx.scale = scale
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
-        return -grad
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return -ctx.scale * grad, None
 
 
 def load_cache(path: str, device: torch.device) -> dict[str, Tensor]:
@@ -287,8 +290,8 @@ def train(config: FaceNetTraining) -> dict[str, float]:
         order = index[torch.randperm(len(index), device=device)]
         sums: dict[str, Tensor] = {}
         for i in range(per_epoch):
-            step = epoch * per_epoch + i
-            rate = config.lr * min(1.0, step / (0.1 * total)) * 0.5 * (1 + math.cos(math.pi * step / total))
+            done = max((epoch * per_epoch + i) / total, min(1.0, (time.time() - start) / config.limit_s))
+            rate = config.lr * min(1.0, done / 0.1 + 0.01) * 0.5 * (1 + math.cos(math.pi * done))
             optimiser.param_groups[0]["lr"] = rate
             rows = order[i * config.batch:(i + 1) * config.batch]
             x, points, _ = augment(real["grey"][rows], real["points"][rows], False)
@@ -300,19 +303,19 @@ def train(config: FaceNetTraining) -> dict[str, float]:
                 ry = {k: renders[k][pick] for k in ("label", "aus", "sides", "pose", "affect", "identity")}
                 batch.append(rx)
             log: dict[str, Tensor] = {}
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            with torch.autocast(device.type, torch.bfloat16, enabled=config.bf16):
                 out = net(torch.cat(batch).contiguous(memory_format=torch.channels_last))
                 out = {k: v.float() for k, v in out.items()}
             losses.real({k: v[:len(x)] for k, v in out.items()}, y, points, log)
             if renders is not None:
                 part = {k: v[len(x):] for k, v in out.items()}
                 losses.renders(part, mirror_labels(ry, flip), rpoints, log)
-                who = critic(Reverse.apply(part["pooled"]))
-                log["identity"] = config.weights.identity * F.cross_entropy(who, ry["identity"])
+                who = critic(Reverse.apply(part["pooled"], config.weights.identity))
+                log["identity"] = F.cross_entropy(who, ry["identity"])
             loss = torch.stack(list(log.values())).sum()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(params, 5.0)
+            nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             optimiser.step()
             average.update_parameters(net)
             for k, v in log.items():

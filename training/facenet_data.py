@@ -1,7 +1,7 @@
 """Caches that facenet trains on: real faces with a teacher's AUs, and renders with exact ones.
 
-``python -m emoreason.training.facenet_data real FER.parquet --teacher blend.npz -o real.npz``
-``python -m emoreason.training.facenet_data renders -n 60000 --face-model ict_face.npz -o renders.npz``
+``emoreason train facenet-data real FER.parquet --teacher blend.npz -o real.npz``
+``emoreason train facenet-data renders -n 60000 --face-model ict_face.npz -o renders.npz``
 
 Both hold grey (N, 64, 64) uint8 exactly as facenet sees a crop at inference, and the labels named in
 ``training/facenet.py``. A teacher file holds names (52), blend (N, 2, 52) of each picture and its mirror image, and
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from emoreason.facs import AFFECT, EMOTIONS, MEASURED_AUS
+from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.records import CROP
 
 FER_LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
@@ -66,23 +66,25 @@ _model = None
 def _start(path: str) -> None:
     global _model
     cv2.setNumThreads(1)
-    from emoreason.data_pipeline.ict import load_model
+    from emoreason.data_pipeline.studio import studio
 
-    _model = load_model(path)
+    _model = studio(path)
 
 
 def _render(job: tuple[int, int, int]) -> tuple | None:
-    from emoreason.data_pipeline.synth import sample
+    from emoreason.data_pipeline.studio import sample
     from emoreason.faces import align_points
 
     seed, i, size = job
     image, y = sample(_model, seed, i, size)
-    p = np.array(y["points5"], np.float32)
+    p = np.array(y["points"], np.float32)
     crop, matrix = align_points(image, p[0], p[1], (p[3] + p[4]) / 2, CROP)
-    points = np.array(y["landmarks"], np.float32) @ matrix[:, :2].T + matrix[:, 2]
+    inside = cv2.invertAffineTransform(matrix)  # picture -> crop
+    points = np.array(y["landmarks"], np.float32) @ inside[:, :2].T + inside[:, 2]
     aus = [float(y["aus"].get(str(a), 0.0)) for a in MEASURED_AUS]
-    sides = [float(y["sides"].get(str(a), 0.0)) for a in MEASURED_AUS]
-    label = EMOTIONS.index(y["emotion"]) if y["emotion"] in AFFECT else -1
+    both = [y["sides"].get(str(a), (0.0, 0.0)) for a in MEASURED_AUS]
+    sides = [right - left for right, left in both]
+    label = EMOTIONS.index(y["emotion"]) if y["emotion"] else -1
     return small(crop), aus, sides, y["pose"], (y["valence"], y["arousal"]), points / CROP, label, y["identity"]
 
 
@@ -99,26 +101,24 @@ def renders(args: argparse.Namespace) -> None:
     print(f"{args.out}: {len(grey)} renders of {people.max() + 1} people")
 
 
-def main(argv: list[str] | None = None) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The two commands of the module's first lines."""
-    parser = argparse.ArgumentParser(prog="emoreason train facenet-data", description=__doc__)
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("real")
     one.add_argument("source", type=Path)
     one.add_argument("--teacher", required=True)
-    one.set_defaults(run=real)
+    one.set_defaults(make=real)
     two = commands.add_parser("renders")
     two.add_argument("-n", type=int, required=True)
     two.add_argument("--face-model", required=True)
     two.add_argument("--seed", type=int, default=0)
     two.add_argument("--size", type=int, default=144)
     two.add_argument("--workers", type=int, default=2)
-    two.set_defaults(run=renders)
+    two.set_defaults(make=renders)
     for command in (one, two):
         command.add_argument("-o", "--out", required=True)
-    args = parser.parse_args(argv)
-    args.run(args)
 
 
-if __name__ == "__main__":
-    main()
+def run(args: argparse.Namespace) -> None:
+    """Make the cache."""
+    args.make(args)

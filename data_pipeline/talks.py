@@ -1,0 +1,90 @@
+"""Talks about pictures: facenet reads a face, the explanation engine asks and answers about what it read.
+
+What the text says is what facenet measured on that very picture, so that the language model learns to put evidence
+into words and not to guess. Rows: images (list of encoded crops), prompt, completion (chat messages), label (the
+picture's own emotion or None), aus (JSON of the true intensities or None), kind (of the last question).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue
+from emoreason.facs import EMOTIONS, MEASURED_AUS
+from emoreason.prompts import note
+from emoreason.schema import render
+
+LIMITS = ("the face is small in the picture", "the picture is dark", "the picture is blurred",
+          "the head is turned far away")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A face as facenet read it. crop: encoded bytes; facts: what the text may say; label, aus: the truth, if known."""
+
+    crop: bytes
+    facts: Facts
+    label: str | None = None
+    aus: dict[int, float] | None = None
+
+
+def seen_faces(net: object, greys: np.ndarray, labels: Sequence[str | None], truth: np.ndarray | None,
+               temperature: float = 1.0, batch: int = 256) -> Iterator[Seen]:
+    """Faces (N, 64, 64) uint8 grey as a cache holds them -> Seen. truth (N, K): exact intensities, if known."""
+    for at in range(0, len(greys), batch):
+        part = greys[at:at + batch]
+        crops = np.stack([cv2.cvtColor(cv2.resize(g, (128, 128), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2RGB)
+                          for g in part])
+        evidence = net.read(crops, temperature=temperature)
+        for i in range(len(part)):
+            facts = Facts.from_evidence(evidence, i, tuple(map(float, evidence.poses[i])))
+            aus = None if truth is None else dict(zip(MEASURED_AUS, map(float, truth[at + i]), strict=True))
+            yield Seen(cv2.imencode(".png", part[i])[1].tobytes(), facts, labels[at + i], aus)
+
+
+def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1) -> Iterator[dict]:
+    """``talks`` rows for each face, in a drawn order; every twentieth compares two faces."""
+    order = [i for i in range(len(faces)) for _ in range(talks)]
+    rng.shuffle(order)
+    for i in order:
+        face = faces[i]
+        if rng.random() < 0.05:
+            other = faces[rng.randrange(len(faces))]
+            question = ask_compare(face.facts, other.facts, rng)
+            answer = render(compare(face.facts, other.facts, question, rng))
+            yield _row([face, other], [], question.text, answer, "compare")
+            continue
+        facts, lead = face.facts, ""
+        draw = rng.random()
+        if draw < 0.05:
+            limits = tuple(rng.sample(LIMITS, 1))
+            readable = draw < 0.025
+            facts = replace(facts, quality=limits, readable=readable)
+            lead = note(limits if readable else ("the face cannot be read: " + limits[0],))
+        turns = dialogue(facts, rng, 2 if rng.random() < 0.2 else 1)
+        history = []
+        for question, answer in turns[:-1]:
+            history += [{"role": "user", "content": lead + question.text},
+                        {"role": "assistant", "content": render(answer)}]
+            lead = ""
+        question, answer = turns[-1]
+        yield _row([face], history, lead + question.text, render(answer), question.kind)
+
+
+def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kind: str) -> dict:
+    truth = faces[0].aus
+    return {"images": [f.crop for f in faces], "prompt": [*history, {"role": "user", "content": question}],
+            "completion": [{"role": "assistant", "content": answer}], "label": faces[0].label,
+            "aus": None if truth is None else json.dumps({str(a): round(v, 2) for a, v in truth.items()}),
+            "measured": json.dumps({str(a): round(v, 2) for a, v in faces[0].facts.aus.items()}), "kind": kind}
+
+
+def label_names(indices: np.ndarray) -> list[str | None]:
+    """Cache labels (-1: none) as names."""
+    return [EMOTIONS[i] if i >= 0 else None for i in indices]

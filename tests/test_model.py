@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from emoreason.model import EmoReasonForConditionalGeneration, hat
+from emoreason.processing import Media, token_count
+from emoreason.records import CROP
+
+
+@pytest.fixture(scope="module")
+def made():
+    torch.manual_seed(0)
+    return tiny.make()
+
+
+def media(seed, frames=1, scene=True, crops=True):
+    rng = np.random.default_rng(seed)
+    draw = lambda: rng.integers(0, 256, (frames, CROP, CROP, 3), np.uint8)  # noqa: E731
+    return Media(draw() if scene else None, draw() if crops else None)
+
+
+def test_save_and_load_are_exact(made, tmp_path):
+    model, processor = made
+    inputs = processor(images=[media(1)], text=["<|user|><image>why?<|assistant|>"])
+    before = model(**inputs).logits
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    again, report = EmoReasonForConditionalGeneration.from_pretrained(tmp_path, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    assert torch.equal(before, again.eval()(**inputs).logits)
+
+
+def test_batch_equals_single(made):
+    model, processor = made
+    items = [(media(1), "<|user|><image>why?<|assistant|>"), (media(2, crops=False), "<|user|><image>a longer question<|assistant|>"),
+             (media(3, frames=5), "<|user|><image>?<|assistant|>"), (media(4, scene=False), "<|user|><image>which?<|assistant|>")]
+    both = processor(images=[[m] for m, _ in items], text=[t for _, t in items], padding=True)
+    out = model(**both).logits
+    for i, (m, t) in enumerate(items):
+        one = processor(images=[m], text=[t])
+        n = one["input_ids"].shape[1]
+        torch.testing.assert_close(out[i, -n:], model(**one).logits[0], atol=1e-4, rtol=1e-3)
+
+
+def test_generation_batch_equals_single(made):
+    model, processor = made
+    items = [(media(1), "<|user|><image>why?<|assistant|>"), (media(2), "<|user|><image>which AUs are there<|assistant|>")]
+    go = dict(max_new_tokens=12, do_sample=False, pad_token_id=processor.tokenizer.pad_token_id)
+    both = processor(images=[[m] for m, _ in items], text=[t for _, t in items], padding=True)
+    out = model.generate(**both, **go)[:, both["input_ids"].shape[1]:]
+    for i, (m, t) in enumerate(items):
+        one = processor(images=[m], text=[t])
+        assert torch.equal(model.generate(**one, **go)[0, one["input_ids"].shape[1]:], out[i][: 12])
+
+
+def test_every_kind_of_token_matters_and_absence_is_its_own_input(made):
+    model, processor = made
+    full = media(1)
+    text = ["<|user|><image>why?<|assistant|>"]
+    logits = [model(**processor(images=[m], text=text)).logits[0, -1] for m in (
+        full, Media(None, full.crops), Media(full.scene, None), Media(full.scene, media(9).crops), Media(media(9).scene, full.crops))]
+    for i in range(1, 5):
+        assert not torch.allclose(logits[0], logits[i])
+    assert model.evidence(processor(images=[Media(full.scene, None)], text=text)["pixel_values"]) == [None]
+
+
+def test_tokens_stay_within_a_budget():
+    assert token_count(1) == 28
+    assert token_count(4) == token_count(400)
+
+
+def test_placeholders_must_match(made):
+    _, processor = made
+    with pytest.raises(ValueError, match="placeholders"):
+        processor(images=[media(1)], text=["no place"])
+
+
+def test_the_aus_in_the_tokens_are_the_evidence(made):
+    model, processor = made
+    m = media(5)
+    values = processor(images=[m], text=["<image>"])["pixel_values"]
+    direct = model.model.encoder.facenet.read(m.crops)
+    through = model.evidence(values)[0]
+    np.testing.assert_allclose(direct.aus, through.aus, atol=1e-2)
+    assert through.maps.shape == (1, 22, 16, 16)
+
+
+def test_hat_shares_linearly():
+    x = hat(torch.tensor([0.0, 0.3, 5.0]), 0, 5, 26)
+    assert torch.allclose(x.sum(-1), torch.ones(3))
+    assert torch.allclose(x @ torch.linspace(0, 5, 26), torch.tensor([0.0, 0.3, 5.0]), atol=1e-5)
+
+
+def test_another_number_of_frames_is_seen(made):
+    model, processor = made
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 256, (8, CROP, CROP, 3), np.uint8)
+    text = ["<|user|><image>?<|assistant|>"]
+    a = model(**processor(images=[Media(None, crops)], text=text)).logits[0, -1]
+    b = model(**processor(images=[Media(None, crops[::-1].copy())], text=text)).logits[0, -1]
+    assert not torch.allclose(a, b)

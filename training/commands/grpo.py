@@ -1,0 +1,17 @@
+"""``emoreason train grpo CONFIG [key=value ...]``."""
+
+from __future__ import annotations
+
+import argparse
+
+from emoreason.training.commands import config_arguments as add_arguments
+
+__all__ = ["add_arguments", "run"]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train with the config; see emoreason.training.grpo.GRPO."""
+    from emoreason.training.commands import load_config
+    from emoreason.training.grpo import GRPO, train
+
+    train(load_config(GRPO, args))

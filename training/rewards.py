@@ -1,0 +1,89 @@
+"""Rewards for GRPO: each is a score of ``emoreason.scores`` over a batch, so that the reward is the metric.
+
+A reward takes TRL's keyword arguments (completions and the data's columns) and returns a float, or None where it
+does not apply, for each completion.
+
+>>> format_reward(["<think>Interpretation: calm.</think><answer>neutral</answer>", "neutral"])
+[1.0, 0.0]
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from emoreason import scores
+from emoreason.errors import ParseError
+from emoreason.schema import Explanation, parse
+
+Reward = Callable[..., list[float | None]]
+LONGEST = 1400  # characters of a completion from which on the length reward is 0
+
+
+def _text(completion: Any) -> str:
+    return completion if isinstance(completion, str) else completion[0]["content"]
+
+
+def _parsed(completion: Any) -> Explanation | None:
+    try:
+        return parse(_text(completion))
+    except ParseError:
+        return None
+
+
+def _levels(column: Sequence[str | None]) -> list[dict[int, float] | None]:
+    return [None if v is None else {int(a): float(x) for a, x in json.loads(v).items()} for v in column]
+
+
+def format_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
+    """1 for a completion that parses, else 0."""
+    return [float(_parsed(c) is not None) for c in completions]
+
+
+def emotion_reward(completions: Sequence[Any], label: Sequence[str | None], **_: Any) -> list[float | None]:
+    """scores.emotion_score against ``label``."""
+    return [scores.emotion_score(_parsed(c), gold) for c, gold in zip(completions, label, strict=True)]
+
+
+def au_reward(completions: Sequence[Any], aus: Sequence[str | None], **_: Any) -> list[float | None]:
+    """scores.soft_au_f1 against the true intensities ``aus`` (JSON), where they are known."""
+    pairs = zip(completions, _levels(aus), strict=True)
+    return [None if gold is None else scores.soft_au_f1(_parsed(c), gold) for c, gold in pairs]
+
+
+def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None], **_: Any) -> list[float | None]:
+    """1 minus the share of claims that facenet's figures ``measured`` (JSON) do not carry; -1 for stray AUs or text
+    that does not parse; 0.5 for no claim at all."""
+    out: list[float | None] = []
+    for c, levels in zip(completions, _levels(measured), strict=True):
+        x = _parsed(c)
+        if levels is None:
+            out.append(None)
+        elif x is None or scores.stray_aus(x):
+            out.append(-1.0)
+        else:
+            rate = scores.unsupported_rate(x, levels)
+            out.append(0.5 if rate is None else 1.0 - 2.0 * rate)
+    return out
+
+
+def agreement_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
+    """scores.agreement: does the conclusion follow from the observations?"""
+    return [scores.agreement(_parsed(c)) for c in completions]
+
+
+def calibration_reward(completions: Sequence[Any], label: Sequence[str | None], **_: Any) -> list[float | None]:
+    """scores.calibration of the stated confidence against ``label``."""
+    return [scores.calibration(_parsed(c), gold) for c, gold in zip(completions, label, strict=True)]
+
+
+def length_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
+    """1 up to half of LONGEST characters, falling to 0 at LONGEST."""
+    return [max(0.0, min(1.0, 2.0 - 2.0 * len(_text(c)) / LONGEST)) for c in completions]
+
+
+REWARDS: dict[str, Reward] = {
+    "format": format_reward, "emotion": emotion_reward, "au": au_reward, "evidence": evidence_reward,
+    "agreement": agreement_reward, "calibration": calibration_reward, "length": length_reward,
+}
