@@ -16,12 +16,13 @@ from emoreason.eval import fidelity, report, stats
 from emoreason.eval.answers import Answer, read_answer
 from emoreason.eval.faithfulness import map_iou
 from emoreason.eval.judge import Judge, JudgeError
+from emoreason.eval.models import Reasoned
 from emoreason.eval.run import TASKS, add_arguments, evaluate, run
 from emoreason.eval.task import Context
 from emoreason.eval.units import folds_of
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.records import Evidence
-from emoreason.schema import Explanation, Observation, render
+from emoreason.schema import Explanation, Observation, parse, render
 from emoreason.sources import Record
 
 HERE = Path(__file__).parent
@@ -412,3 +413,69 @@ def test_mistakes_are_one_line(words: list[str], said: str, tmp_path: Path) -> N
     with pytest.raises(UserError) as caught:
         command("fer", *named)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+# --- each task on files laid out as its sets are published -----------------------------------------------------------
+
+
+def lay_out(task: str, root: Path) -> tuple[Path, list[dict]]:
+    """A small benchmark on disk and its gold predictions."""
+    if task == "fec-bench":
+        rows = [{"id": i, "video": f"DFEW/{i}.mp4", "caption": c} for i, c in enumerate(CAPTIONS[:10])]
+        (root / "test.json").write_text(json.dumps(rows))
+        return root / "test.json", [{"id": str(r["id"]), "caption": r["caption"]} for r in rows]
+    if task == "dfer":
+        lists = root / "split/single/no_caption/set_2"
+        lists.mkdir(parents=True)
+        for name in ("train", "test"):
+            (lists / f"{name}.txt").write_text("".join(f"{i:05d}.mp4 {'anxiety' if i % 2 else 'anger'}\n" for i in range(10)))
+        return root, [{"id": f"{i:05d}", "emotion": "anxiety" if i % 2 else "angry"} for i in range(10)]
+    if task == "au":
+        for s in ("SN001", "SN002", "SN003"):
+            folder = root / "ActionUnit_Labels" / s
+            folder.mkdir(parents=True)
+            for a in (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26):
+                (folder / f"{s}_au{a}.txt").write_text("".join(f"{f},{(f + a) % 6}\n" for f in range(1, 5)))
+        return root, [{"id": f"{s}/{f}", "aus": {str(a): (f + a) % 6 for a in (1, 2, 4, 6, 9, 12, 25, 26)}}
+                      for s in ("SN001", "SN002", "SN003") for f in range(1, 5)]
+    if task == "va":
+        table = "image,valence,arousal\n" + "".join(f"{i}.jpg,{i / 10 - 0.4:.1f},{0.3 - i / 20:.2f}\n" for i in range(9))
+        (root / "own.csv").write_text(table)
+        return root / "own.csv", [{"id": f"{i}.jpg", "valence": round(i / 10 - 0.4, 1), "arousal": round(0.3 - i / 20, 2)}
+                                  for i in range(9)]
+    text = "<think>The brows are lowered (AU4).</think><answer>anger</answer>"
+    rows = [{"id": f"q{i}", "image": f"{i}.jpg", "AUs": ["AU4"], "labels": ["anger"], "description": text} for i in range(9)]
+    (root / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return root / "test.jsonl", [{"id": f"q{i}", "output": text} for i in range(9)]
+
+
+@pytest.mark.parametrize(("task", "figure", "options"), [
+    ("fec-bench", "tem", {}), ("dfer", "uar", {"fold": "2"}), ("au", "au_f1_macro", {}), ("va", "ccc", {}),
+    ("fea", "accuracy", {})])
+def test_a_smoke_run_of_each_task(task: str, figure: str, options: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data, rows = lay_out(task, tmp_path / "data")
+    said = tmp_path / "gold.jsonl"
+    said.write_text("\n".join(map(json.dumps, rows)))
+    results = evaluate(TASKS[task], data=data, out=tmp_path / "out", predictions=said, options=options)
+    assert results["metrics"][figure]["value"] == pytest.approx(1) and results["unscored"] == 0
+    assert results["n"] == len(rows)
+    assert evaluate(TASKS[task], data=data, out=tmp_path / "out", predictions=said, options=options, limit=8)["n"] == 8
+    assert (tmp_path / "out/report.html").stat().st_size > 5000
+
+
+def test_a_reasoner_as_model() -> None:
+    x = Explanation(interpretation="No face was found, so there is nothing to read.")
+
+    class Said:
+        text, explanation, evidence = x.interpretation, x, None
+
+    class Fake:
+        def ask(self, media, question):
+            return [Said]
+
+    row = Reasoned(Fake()).ask(np.zeros((4, 4, 3), np.uint8), "?")
+    assert read_answer(row).emotions == () and "evidence" not in row
+    Said.text, Said.explanation, Said.evidence = EXPLAINED, parse(EXPLAINED), clip()
+    row = Reasoned(Fake()).ask("clip.mp4", "?")
+    assert row["output"] == EXPLAINED and set(row["evidence"]) == {str(a) for a in MEASURED_AUS}
