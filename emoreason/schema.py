@@ -216,7 +216,8 @@ def parse(text: str) -> Explanation:
     head, found, tail = _cut(think, INTERPRETATION)
     if not found:
         tail = think
-    _, _, head = _cut(head, KEY) if KEY.lower() in head.lower() else ("", "", head)
+    before, found, after = _cut(head, KEY)
+    head = after if found else before
     try:
         names = parse_emotions(answer)
         return Explanation(_observations(head), _strip_heading(tail), ", ".join(names) or None, **facts)
@@ -228,11 +229,12 @@ def parse(text: str) -> Explanation:
 
 def _cut(text: str, heading: str) -> tuple[str, str, str]:
     """str.partition, ignoring case; raises ParseError when the heading stands there twice."""
-    low = text.lower()
-    if low.count(heading.lower()) > 1:
+    found = list(re.finditer(re.escape(heading), text, re.I | re.A))
+    if len(found) > 1:
         raise ParseError(f"the heading {heading!r} stands there more than once")
-    at = low.find(heading.lower())
-    return (text, "", "") if at < 0 else (text[:at].strip(), heading, text[at + len(heading):].strip())
+    if not found:
+        return text, "", ""
+    return text[:found[0].start()].strip(), heading, text[found[0].end():].strip()
 
 
 def _strip_heading(text: str) -> str:
