@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from emoreason.eval import ngrams
 from emoreason.eval.behaviour import sample, wrong_and_missing
 from emoreason.eval.events import Event, parse_events, sentences
