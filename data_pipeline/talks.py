@@ -7,15 +7,19 @@ picture's own emotion or None), aus (JSON of the true intensities or None), kind
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue
+from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.prompts import note
 from emoreason.schema import render
@@ -88,3 +92,47 @@ def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kin
 def label_names(indices: np.ndarray) -> list[str | None]:
     """Cache labels (-1: none) as names."""
     return [EMOTIONS[i] if i >= 0 else None for i in indices]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``emoreason data talks``: caches of faces -> parquet rows for SFT and GRPO."""
+    parser.add_argument("caches", nargs="+", help="npz caches made by emoreason train facenet-data")
+    parser.add_argument("--facenet", required=True, help="facenet.safetensors")
+    parser.add_argument("--temperature", type=float, default=1.0, help="calibrates facenet's emotions")
+    parser.add_argument("--talks", type=int, default=1, help="rows for each face")
+    parser.add_argument("--limit", type=int, help="so many faces of each cache")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-o", "--out", required=True, help="the parquet file")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the rows, atomically. Raises UserError for a missing cache."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from emoreason.facenet import load
+
+    net = load(args.facenet)
+    faces: list[Seen] = []
+    for path in args.caches:
+        if not Path(path).is_file():
+            raise UserError(f"{path} not found; make it with: emoreason train facenet-data")
+        with np.load(path) as z:
+            keep = np.random.default_rng(args.seed).permutation(len(z["grey"]))[:args.limit]
+            rendered = "identity" in z.files
+            truth = z["aus"][keep].astype(np.float32) if rendered else None
+            faces += tqdm(seen_faces(net, z["grey"][keep], label_names(z["label"][keep]), truth, args.temperature),
+                          total=len(keep), desc=Path(path).stem)
+    made = list(rows(faces, random.Random(args.seed), args.talks))
+    temporary = Path(args.out).with_suffix(".tmp")
+    pq.write_table(pa.Table.from_pylist(made, schema=_schema()), temporary)
+    temporary.replace(args.out)
+    print(f"{args.out}: {len(made)} talks about {len(faces)} faces")
+
+
+def _schema() -> object:
+    import pyarrow as pa
+
+    message = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    names = [("images", pa.list_(pa.binary())), ("prompt", message), ("completion", message)]
+    return pa.schema(names + [(name, pa.string()) for name in ("label", "aus", "measured", "kind")])

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "eval": ("emoreason.eval.run", "score a model or a file of predictions"),
     "data synth": ("emoreason.data_pipeline.synth", "render faces and clips with exact labels"),
     "data build": ("emoreason.data_pipeline.build", "turn annotations into training shards"),
+    "data talks": ("emoreason.data_pipeline.talks", "questions and answers about faces, for SFT and GRPO"),
     "train facenet": ("emoreason.training.commands.facenet", "train the face network"),
     "train facenet-data": ("emoreason.training.commands.facenet_data", "make the caches that facenet trains on"),
     "train pretrain": ("emoreason.training.commands.pretrain", "train a small language model from scratch"),

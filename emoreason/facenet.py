@@ -8,12 +8,15 @@ attention map; the two halves of that map give the subject's left and right side
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.records import Evidence
 
@@ -144,3 +147,16 @@ class FaceNet(nn.Module):
         b["sides"], b["maps"] = -b["sides"], b["maps"].flip(-1)
         b["pose"] = b["pose"] * b["pose"].new_tensor([-1.0, 1.0, -1.0])
         return {k: (a[k] + b[k]) / 2 for k in a}
+
+
+def load(path: str | Path, config: FaceNetConfig | None = None) -> FaceNet:
+    """A FaceNet from safetensors, in float32. Raises UserError when the file is missing or does not fit."""
+    if not Path(path).is_file():
+        raise UserError(f"facenet weights {path} not found")
+    net = FaceNet(config)
+    tensors = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
+    try:
+        net.load_state_dict(tensors)
+    except RuntimeError as e:
+        raise UserError(f"{path} does not fit this facenet: {' '.join(str(e).split())[:300]}") from None
+    return net.eval()

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from emoreason.errors import UserError
@@ -347,14 +347,3 @@ def save(net: FaceNet, folder: Path) -> None:
     temporary = folder / "facenet.tmp"
     save_file(tensors, temporary)
     temporary.replace(folder / "facenet.safetensors")
-
-
-def load(path: str | Path, config: FaceNetConfig | None = None) -> FaceNet:
-    """A FaceNet from safetensors; raises UserError when they do not fit."""
-    net = FaceNet(config)
-    tensors = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
-    try:
-        net.load_state_dict(tensors)
-    except RuntimeError as e:
-        raise UserError(f"{path} does not fit this facenet: {' '.join(str(e).split())[:300]}") from None
-    return net.eval()
