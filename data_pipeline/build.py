@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from emoreason.data_pipeline import card, shards
 from emoreason.data_pipeline.hooks import explain_record, named
 from emoreason.data_pipeline.job import Evidence, Job, Writer, row_features
 from emoreason.data_pipeline.leakage import SHARES
-
 from emoreason.errors import UserError
 from emoreason.sources import SOURCES, Record, Reject, read
 

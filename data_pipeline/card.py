@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from emoreason.data_pipeline import shards
 
 BAR = 30  # characters of the longest bar

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from emoreason.data_pipeline.facts import ABSENT, Facts
 from emoreason.data_pipeline.filter import Rejection, has_chances
 from emoreason.data_pipeline.job import Evidence, Written
-
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT, prototype_support
 from emoreason.schema import Explanation, render

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from emoreason.data_pipeline import shards
 from emoreason.data_pipeline.filter import Rejection, Texts, check, picture_hash
 from emoreason.data_pipeline.leakage import Guard, draw_split
-
 from emoreason.sources import Record, Reject, features
 
 if TYPE_CHECKING:

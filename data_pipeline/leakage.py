@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from emoreason.data_pipeline.filter import Pictures, Rejection
-
 from emoreason.errors import UserError
 from emoreason.sources import Record
 from emoreason.sources.record import SPLITS

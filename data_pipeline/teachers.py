@@ -19,8 +19,9 @@ TEACHER_WEIGHT = {1: 1.0, 2: 1.0, 4: 1.0, 5: 0.8, 6: 0.5, 7: 0.4, 10: 0.4, 12: 1
 # Martinez (2014), table 1, lowered for unposed pictures. Used only as a weak pull on class means in training.
 _ORDER = ("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 _RATES = {
-    1: (.10, .05, .55, .05, .05, .50, .70), 2: (.10, .05, .35, .05, .05, .10, .70), 4: (.80, .60, .45, .05, .10, .50, .05),
-    5: (.35, .05, .45, .05, .05, .02, .60), 6: (.15, .25, .08, .65, .02, .12, .02), 7: (.50, .50, .15, .30, .05, .20, .02),
+    1: (.10, .05, .55, .05, .05, .50, .70), 2: (.10, .05, .35, .05, .05, .10, .70),
+    4: (.80, .60, .45, .05, .10, .50, .05), 5: (.35, .05, .45, .05, .05, .02, .60),
+    6: (.15, .25, .08, .65, .02, .12, .02), 7: (.50, .50, .15, .30, .05, .20, .02),
     9: (.25, .55, .05, .04, .01, .06, .01), 10: (.35, .60, .12, .12, .02, .08, .02),
     12: (.05, .05, .05, .95, .03, .03, .06), 14: (.06, .06, .03, .10, .06, .06, .02),
     15: (.12, .20, .08, .01, .05, .45, .02), 17: (.30, .35, .06, .03, .06, .35, .02),
@@ -47,7 +48,8 @@ def blendshape_aus(names: list[str], shapes: np.ndarray, points: np.ndarray) -> 
 
     names: the 52 category names; shapes (N, 52) in [0, 1]; points (N, 68, 2) landmarks in any unit. Returns
     intensities (N, K) in 0-5 with NaN where the teacher has nothing to say, and sides (N, K), right minus left,
-    for AU12 alone (NaN elsewhere). Gains were set so that the strongest 2% of FER2013's training faces reach D-E, the dead zones so that its neutral faces show little.
+    for AU12 alone (NaN elsewhere). Gains were set so that the strongest 2% of FER2013's training faces reach D-E, the dead zones
+    so that its neutral faces show little.
     """
     b = {n: shapes[:, i].astype(np.float32) for i, n in enumerate(names)}
 
@@ -62,12 +64,14 @@ def blendshape_aus(names: list[str], shapes: np.ndarray, points: np.ndarray) -> 
     jaw = b["jawOpen"]
     wide = clip((jaw - 0.45) / 0.3)
     gap = np.linalg.norm(points[:, [61, 62, 63]] - points[:, [67, 66, 65]], axis=-1).mean(1)
-    gap = gap / np.linalg.norm(points[:, 36] - points[:, 45], axis=-1)  # in units of the distance of the outer eye corners
+    gap = gap / np.linalg.norm(points[:, 36] - points[:, 45], axis=-1)  # by the outer eye corners
     parts = {
-        1: (b["browInnerUp"] - 0.2) / 0.7, 2: (pair("browOuterUp") - 0.25) / 0.65, 4: 1.5 * pair("browDown") - 0.08, 5: 2.2 * pair("eyeWide"),
+        1: (b["browInnerUp"] - 0.2) / 0.7, 2: (pair("browOuterUp") - 0.25) / 0.65, 4: 1.5 * pair("browDown") - 0.08,
+        5: 2.2 * pair("eyeWide"),
         6: smile * (0.25 + squint), 7: squint * (1 - 0.6 * smile), 10: pair("mouthUpperUp") * (1 - 0.8 * smile),
         12: smile, 15: 2.5 * pair("mouthFrown"), 17: 2.5 * b["mouthShrugLower"] - 0.1,
-        20: 1.5 * (pair("mouthStretch") - 0.1) * (1 - smile), 22: 2.5 * b["mouthFunnel"], 24: 2.5 * pair("mouthPress") - 0.1,
+        20: 1.5 * (pair("mouthStretch") - 0.1) * (1 - smile), 22: 2.5 * b["mouthFunnel"],
+        24: 2.5 * pair("mouthPress") - 0.1,
         25: (gap - 0.03) / 0.15, 26: clip(jaw / 0.45) * (1 - wide), 27: wide,
         28: 3 * np.minimum(b["mouthRollLower"], b["mouthRollUpper"]), 43: (pair("eyeBlink") - 0.35) / 0.4,
     }

@@ -11,11 +11,11 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from emoreason.data_pipeline import build, shards
 from emoreason.data_pipeline.filter import REASONS
 from emoreason.data_pipeline.job import row_features
-from PIL import Image
-
 from emoreason.errors import UserError
 from emoreason.sources import Record
 

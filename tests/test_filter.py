@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from emoreason.data_pipeline.filter import REASONS, Pictures, Texts, check, picture_hash
 from emoreason.data_pipeline.hooks import explain_record
 from emoreason.data_pipeline.leakage import Guard, draw_split, verify
 from emoreason.data_pipeline.sampling import random_facts
-from PIL import Image
-
 from emoreason.errors import UserError
 from emoreason.sources import Record
 
