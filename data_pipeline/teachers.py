@@ -48,8 +48,8 @@ def blendshape_aus(names: list[str], shapes: np.ndarray, points: np.ndarray) -> 
 
     names: the 52 category names; shapes (N, 52) in [0, 1]; points (N, 68, 2) landmarks in any unit. Returns
     intensities (N, K) in 0-5 with NaN where the teacher has nothing to say, and sides (N, K), right minus left,
-    for AU12 alone (NaN elsewhere). Gains were set so that the strongest 2% of FER2013's training faces reach D-E, the dead zones
-    so that its neutral faces show little.
+    for AU12 alone (NaN elsewhere). Gains were set so that the strongest 2% of FER2013's training faces reach D-E, the
+    dead zones so that its neutral faces show little.
     """
     b = {n: shapes[:, i].astype(np.float32) for i, n in enumerate(names)}
 

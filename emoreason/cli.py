@@ -12,7 +12,6 @@ from emoreason.errors import UserError
 # command (one or two words) -> module with add_arguments(parser) and run(args), and what it does.
 COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("emoreason.ask", "ask a picture or a clip about a face"),
-    "caption": ("emoreason.caption", "caption a folder of clips"),
     "app": ("emoreason.app", "open the chat app"),
     "eval": ("emoreason.eval.run", "score a model or a file of predictions"),
     "data synth": ("emoreason.data_pipeline.synth", "render faces and clips with exact labels"),
