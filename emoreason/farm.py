@@ -15,10 +15,12 @@ from emoreason.errors import UserError
 
 class Farm:
     """``workers`` processes. make() is called once in each and gives the function that does one item. A worker that
-    takes longer than ``limit`` seconds over an item is stopped."""
+    takes longer than ``limit`` seconds over an item is stopped. After ``life`` items a worker is replaced: decoders
+    lose a few kilobytes a file, which would add up."""
 
-    def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: int, limit: float = 600.0) -> None:
-        self.make, self.count, self.limit = make, workers, limit
+    def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: int, limit: float = 600.0,
+                 life: int = 2000) -> None:
+        self.make, self.count, self.limit, self.life = make, workers, limit, life
         self.crew: dict[Connection, Any] = {}  # the pipe to each worker -> its process
 
     def __enter__(self) -> Farm:
@@ -45,6 +47,7 @@ class Farm:
         todo = iter(items)
         busy: dict[Connection, Any] = {}
         started: dict[Connection, float] = {}
+        served: dict[Connection, int] = {}
 
         def feed(pipe: Connection) -> None:
             item = next(todo, None)
@@ -79,7 +82,13 @@ class Farm:
                 if kind == "ready":
                     waiting.discard(pipe)
                 else:
+                    served[pipe] = served.get(pipe, 0) + 1
                     yield busy.pop(pipe), value, None
+                    if served[pipe] >= self.life:
+                        self.crew.pop(pipe)
+                        pipe.close()  # at this it ends
+                        waiting.add(self._hire())
+                        continue
                 feed(pipe)
 
 

@@ -15,6 +15,7 @@ from make_clips import cut, write
 
 from emoreason import caption
 from emoreason.errors import UserError
+from emoreason.farm import Farm
 from emoreason.journal import Journal
 from emoreason.subtitles import cues, stamp
 
@@ -161,6 +162,13 @@ def test_a_clip_that_takes_too_long_is_given_up(folder, tmp_path):
     items = caption.find([str(tmp_path / "hang.mp4"), str(folder / "a.mp4")])
     caption.caption(items, out, cheap_captioner.make, limit=4, quiet=True)
     assert [r["error"] for r in rows(out)] == ["the clip took longer than 4 s", None]
+
+
+def test_workers_are_replaced_after_a_while():
+    with Farm(cheap_captioner.make_pid, 1, life=2) as farm:
+        done = [(item, value) for item, value, died in farm.run(range(5))]
+    assert [item for item, _ in done] == [0, 1, 2, 3, 4]
+    assert [[pid for _, pid in done].count(pid) for pid in dict.fromkeys(pid for _, pid in done)] == [2, 2, 1]
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_run(folder, tmp_path):
