@@ -108,9 +108,13 @@ def build(reasoner: Reasoner) -> Any:
                 live = {"role": "assistant", "content": _plain(text), "metadata": {"title": "Looking …"}}
                 yield [*shown, live], "", gr.skip(), gr.skip()
 
-    def explain(media: str, question: str = DEFAULT_QUESTION) -> dict:
-        """Media (a file's path as gradio_client uploads it) and a question -> the Explanation as JSON."""
-        return reasoner.answer([subject_of(media, 1)], question).to_dict()
+    def explain(media: dict, question: str = DEFAULT_QUESTION) -> dict:
+        """Media (an uploaded file: gradio_client's ``handle_file``) and a question -> the Explanation as JSON."""
+        path = Path(str(media.get("path", ""))).resolve()
+        if not any(path.is_relative_to(folder) for folder in (Path(gr.utils.get_upload_folder()).resolve(), SAMPLES)):
+            raise gr.Error("Only uploaded files can be asked about.")
+        answer = reasoner.answer([subject_of(str(path), 1)], question).to_dict()
+        return dict(answer, media=path.name)
 
     with gr.Blocks(title="emoreason", delete_cache=(600, 3600)) as page:
         gr.Markdown("# emoreason\nAsk a picture why a face looks the way it does, and check the answer.")

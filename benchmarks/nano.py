@@ -1,0 +1,121 @@
+"""Held-out figures of a model of ours: does its text parse, follow from its evidence, and agree with the labels?
+
+``python benchmarks/nano.py --faces runs/nano/validation.npz --renders runs/nano/renders_validation.npz -n 200``
+
+Prints one table; each figure with a 95% bootstrap interval over the faces. The caches are those of
+``emoreason train facenet-data``. Questions are drawn with a fixed seed from ten that ask for a reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+
+import cv2
+import numpy as np
+import torch
+
+from emoreason import scores
+from emoreason.errors import ParseError
+from emoreason.facs import EMOTIONS, MEASURED_AUS
+from emoreason.processing import Media
+from emoreason.prompts import ASSISTANT, IMAGE, USER
+from emoreason.reason import MAX_TOKENS, Reasoner
+from emoreason.schema import Explanation, parse
+
+QUESTIONS = ("What does this face show, and why?", "Why does this face look sad?", "Why does this face look happy?",
+             "Why does he look angry?", "Which action units are active?", "Is the smile genuine?",
+             "Describe this face.", "How sure are you?", "What do the brows do?", "Why does she look surprised?")
+
+
+def answers(reasoner: Reasoner, greys: np.ndarray, questions: list[str], batch: int = 32) -> list[tuple]:
+    """(text, explanation or None, AU -> intensity, emotion probabilities) for each face (N, 64, 64) uint8."""
+    out = []
+    tokenizer = reasoner.processor.tokenizer
+    for at in range(0, len(greys), batch):
+        crops = [cv2.resize(g, (128, 128), interpolation=cv2.INTER_CUBIC) for g in greys[at:at + batch]]
+        media = [Media(None, cv2.cvtColor(c, cv2.COLOR_GRAY2RGB)[None]) for c in crops]
+        texts = [f"{USER}{IMAGE}{q}{ASSISTANT}" for q in questions[at:at + batch]]
+        inputs = reasoner.processor(images=[[m] for m in media], text=texts, padding=True).to(reasoner.model.device)
+        with torch.inference_mode():
+            ids = reasoner.model.generate(**inputs, max_new_tokens=MAX_TOKENS, do_sample=False,
+                                          pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id)
+        evidence = reasoner.model.evidence(inputs["pixel_values"])
+        for row, e in zip(ids[:, inputs["input_ids"].shape[1]:], evidence, strict=True):
+            text = tokenizer.decode(row, skip_special_tokens=True)
+            try:
+                x: Explanation | None = parse(text)
+            except ParseError:
+                x = None
+            out.append((text, x, e.intensities(), e.emotions[0]))
+    return out
+
+
+def interval(values: list[float | None], seed: int = 0) -> str:
+    """Mean of the values that apply, with its bootstrap interval, and their number."""
+    v = np.array([x for x in values if x is not None], float)
+    if not len(v):
+        return "n/a"
+    means = v[np.random.default_rng(seed).integers(0, len(v), (2000, len(v)))].mean(1)
+    return f"{v.mean():.3f} [{np.quantile(means, .025):.3f}, {np.quantile(means, .975):.3f}] n={len(v)}"
+
+
+def calibration_error(confidence: np.ndarray, hit: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error: the mean gap of confidence and accuracy over equal-width bins, by their share."""
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(sum(abs(confidence[place == b].mean() - hit[place == b].mean()) * (place == b).mean()
+                     for b in range(bins) if (place == b).any()))
+
+
+def table(name: str, made: list[tuple], labels: list[str | None], truth: list[dict | None]) -> None:
+    """Print the figures of one set."""
+    claims = [(len(scores.unsupported(x, e)), sum(o.au in e for o in x.observations)) for _, x, e, _ in made if x]
+    print(f"\n## {name}")
+    print("parses            ", interval([float(x is not None) for _, x, _, _ in made]))
+    print("unsupported claims", f"{sum(c[0] for c in claims) / max(1, sum(c[1] for c in claims)):.4f} "
+                                f"of {sum(c[1] for c in claims)} claims")
+    off = [abs(o.intensity - e[o.au]) for _, x, e, _ in made if x for o in x.observations if o.present and o.intensity]
+    print("intensity off by  ", interval(off))
+    top = [EMOTIONS[int(np.argmax(p))] for _, _, _, p in made]
+    told = [x for _, x, _, _ in made]
+    judged = list(zip(told, labels, top, truth, strict=True))
+    print("conclusion = facenet's", interval([float(x is not None and x.emotion == t) for x, _, t, _ in judged]))
+    print("emotion accuracy  ", interval([scores.emotion_score(x, g) for x, g, _, _ in judged]))
+    print("facenet's accuracy", interval([None if g is None else float(t == g) for _, g, t, _ in judged]))
+    print("agreement         ", interval([scores.agreement(x) for x in told]))
+    print("AU soft F1        ", interval([None if a is None else scores.soft_au_f1(x, a) for x, _, _, a in judged]))
+    known = [(x.confidence, float(x.emotion == g)) for x, g, _, _ in judged
+             if x and g and x.emotion and x.confidence is not None]
+    if known:
+        c, h = np.array(known).T
+        print("calibration error ", f"{calibration_error(c, h):.3f} n={len(known)}")
+
+
+def main() -> None:
+    """See the module's first lines."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--faces", required=True)
+    parser.add_argument("--renders")
+    parser.add_argument("-n", type=int, default=200)
+    parser.add_argument("--show", type=int, default=0, help="print so many answers")
+    args = parser.parse_args()
+    reasoner = Reasoner.load(args.model)
+    for path in filter(None, (args.faces, args.renders)):
+        with np.load(path) as z:
+            keep = np.random.default_rng(0).permutation(len(z["grey"]))[:args.n]
+            greys, rendered = z["grey"][keep], "identity" in z.files
+            labels = [EMOTIONS[i] if i >= 0 else None for i in z["label"][keep]]
+            truth = [dict(zip(MEASURED_AUS, map(float, v), strict=True)) if rendered else None for v in z["aus"][keep]]
+        questions = random.Random(0).choices(QUESTIONS, k=len(greys))
+        start = time.perf_counter()
+        made = answers(reasoner, greys, questions)
+        table(path, made, labels, truth)
+        print(f"seconds for each answer, in batches: {(time.perf_counter() - start) / len(made):.2f}")
+        for (text, *_), question, label in list(zip(made, questions, labels, strict=True))[:args.show]:
+            print(f"\n[{label}] {question}\n{text}")
+
+
+if __name__ == "__main__":
+    main()
