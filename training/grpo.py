@@ -32,6 +32,7 @@ class GRPO:
     group: int = 8
     batch: int = 32
     lr: float = 1e-4
+    warmup: int = 10
     longest: int = 256
     temperature: float = 1.0
     beta: float = 0.0
@@ -65,7 +66,7 @@ def train(config: GRPO) -> Path:
         max_completion_length=config.longest, reward_weights=list(config.rewards.values()), logging_steps=5,
         save_steps=config.save_steps, save_total_limit=1, use_cpu=not torch.cuda.is_available(), bf16=config.bf16,
         report_to=["tensorboard"], remove_unused_columns=False, disable_tqdm=True,
-        lr_scheduler_type="constant_with_warmup", warmup_steps=10)
+        lr_scheduler_type="constant_with_warmup", warmup_steps=config.warmup)
     trainer = GRPOTrainer(model=model, reward_funcs=[REWARDS[name] for name in config.rewards], args=args,
                           train_dataset=data, processing_class=processor, peft_config=config.lora.config())
     last = sorted(Path(config.out).glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
