@@ -52,6 +52,15 @@ def answers(reasoner: Reasoner, greys: np.ndarray, questions: list[str], batch: 
     return out
 
 
+def checked_answers(reasoner: Reasoner, greys: np.ndarray, questions: list[str]) -> list[tuple]:
+    """As ``answers``, one by one through the Reasoner, which checks an answer and draws more where it fails."""
+    out = []
+    for grey, question in zip(greys, questions, strict=True):
+        a = reasoner.ask(np.repeat(grey[..., None], 3, 2), question)[0]
+        out.append((a.text, a.explanation, a.evidence.intensities(), a.evidence.emotions[0]))
+    return out
+
+
 def interval(values: list[float | None], seed: int = 0) -> str:
     """Mean of the values that apply, with its bootstrap interval, and their number."""
     v = np.array([x for x in values if x is not None], float)
@@ -99,6 +108,7 @@ def main() -> None:
     parser.add_argument("--faces", required=True)
     parser.add_argument("--renders")
     parser.add_argument("-n", type=int, default=200)
+    parser.add_argument("--checked", action="store_true", help="with the Reasoner's check, one by one")
     parser.add_argument("--show", type=int, default=0, help="print so many answers")
     args = parser.parse_args()
     reasoner = Reasoner.load(args.model)
@@ -110,9 +120,9 @@ def main() -> None:
             truth = [dict(zip(MEASURED_AUS, map(float, v), strict=True)) if rendered else None for v in z["aus"][keep]]
         questions = random.Random(0).choices(QUESTIONS, k=len(greys))
         start = time.perf_counter()
-        made = answers(reasoner, greys, questions)
+        made = (checked_answers if args.checked else answers)(reasoner, greys, questions)
         table(path, made, labels, truth)
-        print(f"seconds for each answer, in batches: {(time.perf_counter() - start) / len(made):.2f}")
+        print(f"seconds for each answer: {(time.perf_counter() - start) / len(made):.2f}")
         for (text, *_), question, label in list(zip(made, questions, labels, strict=True))[:args.show]:
             print(f"\n[{label}] {question}\n{text}")
 

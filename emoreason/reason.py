@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,15 +21,17 @@ from emoreason.records import CROP, Evidence, Face, FaceTrack, Quality
 from emoreason.schema import Explanation, parse
 
 NANO = Path(__file__).parent / "assets" / "nano"
-CLIP_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".gif")
 MAX_TOKENS = 320
+RETRIES = 4
 
 
 @dataclass(frozen=True)
 class Answer:
     """One answer. media: as given; face: 1 is the largest, None when there is none; box (4,) xyxy pixels or None;
     text: what the model wrote; explanation: parsed, or None with ``problem`` saying why; evidence: facenet's;
-    unsupported: AUs whose claim the evidence does not carry; seconds: to the first token and to the end."""
+    unsupported: AUs whose claim the evidence does not carry; seconds: to the first token and to the end; retried: the
+    first attempt did not parse, claimed what the evidence does not carry or denied its own conclusion, and the best
+    of some more stands here."""
 
     media: str
     question: str
@@ -41,6 +43,7 @@ class Answer:
     unsupported: tuple[int, ...] = ()
     problem: str | None = None
     seconds: tuple[float, float] = (0.0, 0.0)
+    retried: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON: media, face, box, the fields of Explanation by their names, evidence, unsupported, problem."""
@@ -102,6 +105,28 @@ def find_subjects(source: Any, face: int | str | None = None, name: str | None =
     return [Subject(label, i + 1, image, FaceTrack.from_face(found[i]), found[i].quality) for i in chosen]
 
 
+class _Checked(NamedTuple):
+    """A text with what checking it found."""
+
+    text: str
+    explanation: Explanation | None
+    problem: str | None
+    unsupported: tuple[int, ...]
+
+    def faults(self) -> tuple:
+        """For choosing: parsed before unparsed, few unsupported claims, a conclusion that is not denied and follows."""
+        denied = self.explanation is not None and scores.denies_itself(self.explanation)
+        return self.problem is not None, len(self.unsupported), denied, -(scores.agreement(self.explanation) or 0.0)
+
+
+def _check(text: str, levels: Mapping[int, float]) -> _Checked:
+    try:
+        explanation = parse(text)
+    except ParseError as e:
+        return _Checked(text, None, str(e), ())
+    return _Checked(text, explanation, None, tuple(scores.unsupported(explanation, levels)))
+
+
 class Reasoner:
     """A loaded model that answers questions about faces. ``Reasoner.load("nano")`` or a checkpoint folder."""
 
@@ -156,8 +181,9 @@ class Reasoner:
 
     def stream(self, subjects: Sequence[Subject], question: str,
                history: Sequence[dict] = ()) -> Iterator[str | Answer]:
-        """Pieces of text as they are written, then the Answer. history: earlier turns about the same subjects, as
-        {"role", "content"} with plain text."""
+        """Pieces of text as they are written, then the Answer, checked against the evidence: where the first attempt
+        fails the check, more are drawn and the best stands in the Answer, so that its text may differ from the pieces.
+        history: earlier turns about the same subjects, as {"role", "content"} with plain text."""
         start = time.perf_counter()
         lead = subjects[0]
         missing = [s for s in subjects if s.track is None]
@@ -175,15 +201,14 @@ class Reasoner:
             first = first or time.perf_counter() - start
             text += piece
             yield piece
-        explanation, problem, bad = None, None, ()
-        try:
-            explanation = parse(text)
-            if len(subjects) == 1 and evidence[0] is not None:
-                bad = tuple(scores.unsupported(explanation, evidence[0].intensities()))
-        except ParseError as e:
-            problem = str(e)
-        yield Answer(lead.name, question, lead.index, lead.box, text, explanation, evidence[0], bad, problem,
-                     (first, time.perf_counter() - start))
+        levels = evidence[0].intensities() if len(subjects) == 1 and evidence[0] is not None else {}
+        checked = _check(text, levels)
+        retried = any(checked.faults()[:3])
+        if retried:
+            drawn = [_check(t, levels) for t in self._sample(inputs, RETRIES)]
+            checked = min([checked, *drawn], key=_Checked.faults)
+        yield Answer(lead.name, question, lead.index, lead.box, checked.text, checked.explanation, evidence[0],
+                     checked.unsupported, checked.problem, (first, time.perf_counter() - start), retried)
 
     def _inputs(self, subjects: Sequence[Subject], question: str, history: Sequence[dict]) -> Any:
         from emoreason.processing import Media
@@ -195,6 +220,18 @@ class Reasoner:
         turns[0]["content"] = [*media, {"type": "text", "text": words + turns[0]["content"]}]
         text = self.processor.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
         return self.processor(images=[m["image"] for m in media], text=[text]).to(self.model.device)
+
+    def _sample(self, inputs: Any, count: int) -> list[str]:
+        """``count`` further texts, drawn at temperature 0.7 with a fixed seed."""
+        import torch
+
+        tokenizer = self.processor.tokenizer
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            ids = self.model.generate(**inputs, max_new_tokens=MAX_TOKENS, do_sample=True, temperature=0.7, top_p=0.95,
+                                      num_return_sequences=count, eos_token_id=tokenizer.eos_token_id,
+                                      pad_token_id=tokenizer.pad_token_id)
+        return tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1]:], skip_special_tokens=True)
 
     def _generate(self, inputs: Any) -> Iterator[str]:
         from transformers import TextIteratorStreamer

@@ -148,7 +148,7 @@ def _plain(name: str, value: str) -> str:
     return " ".join(value.split())
 
 
-def _negated(text: str) -> bool:
+def is_negated(text: str) -> bool:
     """Whether the last clause of ``text`` is negated ("the lip corners are not raised")."""
     ends = [m.end() for m in _CLAUSE_END.finditer(text)]
     return bool(_NEGATION.search(text[ends[-1] if ends else 0:]))
@@ -159,7 +159,7 @@ def mark(o: Observation) -> str:
     parts = [f"AU{o.au}"]
     if not o.present:
         parts[0] += " absent"
-    elif o.intensity is None and _negated(o.text):
+    elif o.intensity is None and is_negated(o.text):
         parts[0] += " present"
     if o.intensity is not None:
         parts.append(f"{o.intensity:.1f}")
@@ -267,7 +267,7 @@ def _marked(inside: str, words: str) -> list[Observation]:
     side_m = re.search(r"\b(left|right)\b", rest, re.I)
     absent = bool(_ABSENT.search(rest))
     stated = re.search(r"\bpresent\b", _ABSENT.sub("", rest), re.I) is not None or intensity is not None
-    present = not absent and (stated or not _negated(words))
+    present = not absent and (stated or not is_negated(words))
     out = []
     for number_, side, letter in units:
         level = LETTERS.get(letter) if intensity is None else intensity
@@ -305,7 +305,7 @@ def find_aus(text: str) -> tuple[frozenset[int], frozenset[int]]:
             after = clause[m.end(): seen[i + 1].start() if i + 1 < len(seen) else len(clause)]
             near = clause[seen[i - 1].end() if i else 0: m.start()]
             shared = i > 0 and negated and re.fullmatch(r"\s*(?:[,/+]|,?\s*(?:or|nor|and))\s*", near)  # a list
-            negated = bool(shared) or bool(_ABSENT.search(after)) or _negated(near)
+            negated = bool(shared) or bool(_ABSENT.search(after)) or is_negated(near)
             try:
                 units = _units(clause[m.start():m.end()] + (_CHAIN.match(clause, m.end()) or [""])[0])
             except ParseError:

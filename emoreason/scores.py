@@ -6,10 +6,11 @@ returns a float in the stated range, or None where the score does not apply. Non
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
-from emoreason.facs import PRESENT, PROTOTYPES, prototype_support
-from emoreason.schema import Explanation, find_aus
+from emoreason.facs import EMOTION_OF_WORD, PRESENT, PROTOTYPES, prototype_support
+from emoreason.schema import Explanation, find_aus, is_negated
 
 GREY = 0.5  # below this intensity an AU may be called absent; from here to PRESENT either word is tolerated
 
@@ -103,6 +104,16 @@ def calibration(x: Explanation | None, gold: str | None) -> float | None:
     hit = 1.0 if x.emotions[0] == gold else 0.0
     stated = 1.0 if x.confidence is None else x.confidence
     return 1.0 - (stated - hit) ** 2
+
+
+def denies_itself(x: Explanation) -> bool:
+    """Whether the interpretation denies the conclusion: a negated clause with one of its words ("it looks sad, so
+    sadness does not fit")."""
+    words = {w for w, e in EMOTION_OF_WORD.items() if e in x.emotions and e != "neutral"}
+    for clause in re.split(r"[.;:!?]|,", x.interpretation.lower()):
+        if is_negated(clause) and words & set(re.findall(r"[a-z]+", clause)):
+            return True
+    return False
 
 
 def stray_aus(x: Explanation) -> frozenset[int]:

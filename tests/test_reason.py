@@ -37,7 +37,7 @@ def test_the_smile_is_seen(nano):
 def test_streaming_ends_with_the_same_text(nano):
     pieces = list(nano.stream(find_subjects(HAPPY), "Which action units are active?"))
     assert isinstance(pieces[-1], Answer)
-    assert "".join(pieces[:-1]) == pieces[-1].text
+    assert pieces[-1].retried or "".join(pieces[:-1]) == pieces[-1].text
     assert pieces[-1].text == nano.ask(HAPPY, "Which action units are active?")[0].text
 
 

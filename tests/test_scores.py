@@ -84,6 +84,11 @@ def test_conversational_completions_are_read():
     assert rewards.format_reward([[{"role": "assistant", "content": render(HONEST)}]]) == [1.0]
 
 
+def test_a_denied_conclusion_is_noticed():
+    assert scores.denies_itself(explain({1: 2}, interpretation="The face looks sad, so sadness does not fit."))
+    assert not scores.denies_itself(explain({1: 2}, interpretation="It looks sad, so anger does not fit. No rival is near."))
+
+
 def test_stray_aus():
     assert scores.stray_aus(explain({1: 2}, interpretation="AU43 shows too.")) == {43}
     assert not scores.stray_aus(explain({1: 2}, interpretation="AU1 shows; fear would need AU20."))

@@ -99,6 +99,7 @@ def save_merged(model: Any, processor: EmoReasonProcessor, out: str, half: bool 
     if hasattr(model, "merge_and_unload"):
         model = model.merge_and_unload()
     model.config.dropout = (0.0, 0.0, 0.0)
+    model.config.text_config._name_or_path = ""  # no path of the machine that trained it
     temporary = Path(out).with_name(Path(out).name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     (model.half() if half else model).save_pretrained(temporary)
