@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from emoreason.facs import MEASURED_AUS
-
 MESH_TO_68 = (
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,  # jaw, image left to right
     71, 63, 105, 66, 107, 336, 296, 334, 293, 301,  # brows
@@ -40,18 +38,3 @@ def points68(mesh: np.ndarray) -> np.ndarray:
 def au_centres(points: np.ndarray, au: int) -> np.ndarray:
     """Where AU ``au`` shows: (G, 2) centres, one per group, from 68 points (68, 2), same units."""
     return np.stack([points[list(group)].mean(0) for group in AU_POINTS[au]])
-
-
-def guide_maps(points: np.ndarray, side: int, spread: float = 0.07) -> np.ndarray:
-    """Target attention maps (N, K, side, side), each summing to 1: Gaussians of ``spread`` around the AU's centres.
-
-    points (N, 68, 2) in units of the crop's side ([0, 1]); K in the order of MEASURED_AUS.
-    """
-    grid = (np.arange(side, dtype=np.float32) + 0.5) / side
-    out = np.empty((len(points), len(MEASURED_AUS), side, side), np.float32)
-    for k, number in enumerate(MEASURED_AUS):
-        centres = np.stack([points[:, list(g)].mean(1) for g in AU_POINTS[number]], 1)  # N, G, 2
-        gx = np.exp(-0.5 * ((grid - centres[..., :1]) / spread) ** 2)  # N, G, side
-        gy = np.exp(-0.5 * ((grid - centres[..., 1:]) / spread) ** 2)
-        out[:, k] = np.einsum("ngx,ngy->nyx", gx, gy)
-    return out / np.maximum(out.sum((2, 3), keepdims=True), 1e-6)

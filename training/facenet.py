@@ -144,7 +144,7 @@ def augment(grey: Tensor, points: Tensor | None, render: bool) -> tuple[Tensor, 
 
 
 def guides(points: Tensor, spread: float = 0.07) -> Tensor:
-    """regions.guide_maps on the device: points (N, 68, 2) in [0, 1] -> (N, K, 16, 16)."""
+    """Target maps (N, K, 16, 16), each summing to 1: Gaussians where each AU shows; points (N, 68, 2) in [0, 1]."""
     grid = (torch.arange(MAP, device=points.device) + 0.5) / MAP
     maps = []
     for number in MEASURED_AUS:
