@@ -6,19 +6,19 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from emoreason import scores
-from emoreason.errors import ParseError, UserError
+from emoreason.checks import Checked, check
+from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS
 from emoreason.prompts import DEFAULT_QUESTION, note
 from emoreason.records import CROP, Evidence, Face, FaceTrack, Quality
-from emoreason.schema import Explanation, parse
+from emoreason.schema import Explanation
 
 NANO = Path(__file__).parent / "assets" / "nano"
 MAX_TOKENS = 320
@@ -30,8 +30,7 @@ class Answer:
     """One answer. media: as given; face: 1 is the largest, None when there is none; box (4,) xyxy pixels or None;
     text: what the model wrote; explanation: parsed, or None with ``problem`` saying why; evidence: facenet's;
     unsupported: AUs whose claim the evidence does not carry; seconds: to the first token and to the end; retried: the
-    first attempt did not parse, claimed what the evidence does not carry or denied its own conclusion, and the best
-    of some more stands here."""
+    first attempt failed the check (see ``emoreason.checks``), and the best of some more stands here."""
 
     media: str
     question: str
@@ -103,28 +102,6 @@ def find_subjects(source: Any, face: int | str | None = None, name: str | None =
             raise UserError(f"{label} has {len(found)} face{'s' * (len(found) > 1)}; there is no face {number}")
         chosen = [number - 1]
     return [Subject(label, i + 1, image, FaceTrack.from_face(found[i]), found[i].quality) for i in chosen]
-
-
-class _Checked(NamedTuple):
-    """A text with what checking it found."""
-
-    text: str
-    explanation: Explanation | None
-    problem: str | None
-    unsupported: tuple[int, ...]
-
-    def faults(self) -> tuple:
-        """For choosing: parsed before unparsed, few unsupported claims, a conclusion that is not denied and follows."""
-        denied = self.explanation is not None and scores.denies_itself(self.explanation)
-        return self.problem is not None, len(self.unsupported), denied, -(scores.agreement(self.explanation) or 0.0)
-
-
-def _check(text: str, levels: Mapping[int, float]) -> _Checked:
-    try:
-        explanation = parse(text)
-    except ParseError as e:
-        return _Checked(text, None, str(e), ())
-    return _Checked(text, explanation, None, tuple(scores.unsupported(explanation, levels)))
 
 
 class Reasoner:
@@ -201,12 +178,11 @@ class Reasoner:
             first = first or time.perf_counter() - start
             text += piece
             yield piece
-        levels = evidence[0].intensities() if len(subjects) == 1 and evidence[0] is not None else {}
-        checked = _check(text, levels)
-        retried = any(checked.faults()[:3])
+        checked = check(text, evidence)
+        retried = checked.fails
         if retried:
-            drawn = [_check(t, levels) for t in self._sample(inputs, RETRIES)]
-            checked = min([checked, *drawn], key=_Checked.faults)
+            drawn = [check(t, evidence) for t in self._sample(inputs, RETRIES)]
+            checked = min([checked, *drawn], key=Checked.faults)
         yield Answer(lead.name, question, lead.index, lead.box, checked.text, checked.explanation, evidence[0],
                      checked.unsupported, checked.problem, (first, time.perf_counter() - start), retried)
 

@@ -1,0 +1,94 @@
+"""Does an answer hold? A model's text against the evidence that it was given, so that a text that fails is redrawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from emoreason import scores
+from emoreason.errors import ParseError
+from emoreason.facs import EMOTIONS
+from emoreason.records import Evidence
+from emoreason.schema import Explanation, parse
+from emoreason.wording import spoken_aus
+
+MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
+GAP = 0.7  # a difference between two faces that must be said of the right one
+_WHOSE = re.compile(r"\b(first|second)\b")
+_BOTH = re.compile(r"\b(both|neither|alike|same|two)\b")
+
+
+class Checked(NamedTuple):
+    """A text and what checking it found. unsupported: AUs whose claim the evidence does not carry; slips: what else
+    does not hold, in words."""
+
+    text: str
+    explanation: Explanation | None
+    problem: str | None
+    unsupported: tuple[int, ...] = ()
+    slips: tuple[str, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        return bool(self.problem or self.unsupported or self.slips)
+
+    def faults(self) -> tuple:
+        """For choosing the best of several: parsed, few unsupported claims, few slips, a conclusion that follows."""
+        return (self.problem is not None, len(self.unsupported) + len(self.slips),
+                -(scores.agreement(self.explanation) or 0.0))
+
+
+def check(text: str, evidence: Sequence[Evidence | None]) -> Checked:
+    """``text`` about one face or, in their order, two, against the first frame of what was measured on each."""
+    try:
+        x = parse(text)
+    except ParseError as e:
+        return Checked(text, None, str(e))
+    known = [e for e in evidence if e is not None]
+    if not known or len(known) < len(evidence):
+        return Checked(text, x, None)
+    levels = [e.intensities() for e in known]
+    strongest = {a: max(one[a] for one in levels) for a in levels[0]}
+    slips = [*_words(x, strongest), *_conclusion(x, known)]
+    if len(levels) == 2:
+        slips += _whose(x, levels)
+    elif scores.denies_itself(x):
+        slips.append("denies its own conclusion")
+    return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
+
+
+def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
+    return [f"speaks of AU{a}, which is not there" for a in sorted(spoken_aus(x.interpretation))
+            if levels.get(a, 5.0) < scores.GREY]
+
+
+def _conclusion(x: Explanation, evidence: Sequence[Evidence]) -> list[str]:
+    """One face: among the most probable readings, at about its probability. Two: the best reading of each, in order."""
+    if x.emotion is None:
+        return []
+    readings = [dict(zip(EMOTIONS, map(float, e.emotions[0]), strict=True)) for e in evidence]
+    best = [max(r, key=lambda e: r[e]) for r in readings]
+    if len(readings) > 1:
+        told = x.emotions if len(x.emotions) > 1 else x.emotions * 2
+        close = all(r[b] - r.get(e, 0.0) < MARGIN for r, b, e in zip(readings, best, told, strict=False))
+        return [] if len(told) == len(best) and close else ["names other looks than the faces have"]
+    p = readings[0].get(x.emotions[0], 0.0)
+    if readings[0][best[0]] - p >= MARGIN:
+        return [f"concludes {x.emotions[0]} where {best[0]} is likelier"]
+    if x.confidence is not None and abs(x.confidence - p) > MARGIN:
+        return ["states a confidence far from the probability"]
+    return []
+
+
+def _whose(x: Explanation, levels: Sequence[Mapping[int, float]]) -> list[str]:
+    """Each difference is said of the face that has it: the one named first is the stronger one."""
+    slips = []
+    for o in x.observations:
+        named = _WHOSE.search(o.text.lower())
+        if o.au not in levels[0] or not o.present or named is None or _BOTH.search(o.text.lower()[:named.start()]):
+            continue
+        ahead = levels[0][o.au] - levels[1][o.au]
+        if abs(ahead) >= GAP and (ahead > 0) != (named.group() == "first"):
+            slips.append(f"gives AU{o.au} to the wrong face")
+    return slips

@@ -1,0 +1,44 @@
+"""Movements named in words: which AUs a sentence says are there, by the phrases that the explanation engine uses."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from emoreason.schema import is_negated
+
+_CLAUSE = re.compile(r"[.;:!?]")
+# What is only thought of, or asked for, is not claimed.
+_HYPOTHETICAL = re.compile(
+    r"\b(would|needs?|should|could|require[sd]?|call(?:s|ed)? for|lack(?:s|ing)?|ask(?:s|ed)? for|missing|miss|wanted|"
+    r"if|expect(?:s|ed)?|must|typical(?:ly)?|usual(?:ly)?|can|may|might|"
+    r"in (?:fear|anger|sadness|disgust|surprise|happiness|contempt))\b")
+
+
+@cache
+def _phrases() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
+    """Every wording of a movement as something that is there, longest first, with the AUs it names."""
+    from emoreason.data_pipeline.phrases import WORDS
+    from emoreason.data_pipeline.sentences import JOINED
+
+    table: dict[str, frozenset[int]] = {}
+    for group, cues, clauses, _ in JOINED:
+        table |= {text: frozenset(group) for text in (*(c[0] for c in cues), *clauses)}
+    for a, words in WORDS.items():
+        for text in (*(c[0] for c in words["cue"]), *words["clause"]):
+            table.setdefault(text, frozenset((a,)))
+    return tuple((re.compile(rf"\b{re.escape(t)}\b"), table[t]) for t in sorted(table, key=len, reverse=True))
+
+
+def spoken_aus(text: str) -> frozenset[int]:
+    """AUs that ``text`` says are there in words ("the raised cheeks"), numbers or not; clauses that deny or only
+    suppose something are left out. Plain phrases only: what it finds is said, what it misses may be said too."""
+    found: set[int] = set()
+    for clause in _CLAUSE.split(text.lower()):
+        if is_negated(clause) or _HYPOTHETICAL.search(clause):
+            continue
+        for pattern, aus in _phrases():
+            clause, hits = pattern.subn(" ", clause)
+            if hits:
+                found |= aus
+    return frozenset(found)

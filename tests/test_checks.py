@@ -1,0 +1,81 @@
+"""What the check lets through and what it has redrawn."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from emoreason.checks import check
+from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue, random_facts
+from emoreason.facs import EMOTIONS, MEASURED_AUS
+from emoreason.records import Evidence
+from emoreason.schema import render
+from emoreason.wording import spoken_aus
+
+
+def measured(aus: dict[int, float], emotions: dict[str, float]) -> Evidence:
+    k = len(MEASURED_AUS)
+    row = np.array([[aus.get(a, 0.0) for a in MEASURED_AUS]])
+    looks = np.array([[emotions.get(e, 0.0) for e in EMOTIONS]])
+    return Evidence(np.zeros(1), row, np.zeros((1, k)), np.full((1, k, 16, 16), 1 / 256), looks, np.zeros(1),
+                    np.zeros(1), np.zeros((1, 3)), np.ones(1, bool))
+
+
+def of(facts: Facts) -> Evidence:
+    return measured(dict(facts.aus), dict(facts.emotions))
+
+
+HAPPY = measured({12: 3.0, 6: 2.0}, {"happiness": 0.8, "neutral": 0.2})
+SAD = measured({15: 2.5, 1: 2.0}, {"sadness": 0.7, "neutral": 0.3})
+TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretation: {said} Confidence: {sure}.</think>"
+        "<answer>{look}</answer>")
+
+
+@pytest.mark.parametrize(("said", "sure", "look", "slip"), [
+    ("It looks happy because the lip corners are raised.", 0.8, "happiness", None),
+    ("It looks happy because the upper lids are raised.", 0.8, "happiness", "AU5"),
+    ("Fear would need raised inner brows.", 0.8, "happiness", None),
+    ("It looks happy, so happiness does not fit.", 0.8, "happiness", "denies"),
+    ("It looks sad.", 0.8, "sadness", "likelier"),
+    ("It looks happy.", 0.3, "happiness", "confidence"),
+])
+def test_one_face(said, sure, look, slip):
+    found = check(TEXT.format(said=said, sure=sure, look=look), [HAPPY])
+    assert found.unsupported == () and found.fails == (slip is not None)
+    assert slip is None or slip in found.slips[0]
+
+
+def test_a_wrong_claim_and_broken_text_fail():
+    claim = check(TEXT.format(said="It looks sad.", sure=0.7, look="sadness"), [SAD])
+    broken = check("happy", [HAPPY])
+    assert claim.unsupported == (12,) and broken.problem and broken.fails
+    good = check(TEXT.format(said="It looks happy.", sure=0.8, look="happiness"), [HAPPY])
+    assert sorted([broken, claim, good], key=lambda c: c.faults()) == [good, claim, broken]
+
+
+def test_two_faces():
+    text = ("<think>Key observations: Only in the {one} face the lip corners rise (AU12, 3.0). Interpretation: They "
+            "differ. Confidence: 0.7.</think><answer>{looks}</answer>")
+    assert not check(text.format(one="first", looks="happiness, sadness"), [HAPPY, SAD]).fails
+    assert "wrong face" in check(text.format(one="second", looks="happiness, sadness"), [HAPPY, SAD]).slips[0]
+    assert "other looks" in check(text.format(one="first", looks="sadness, happiness"), [HAPPY, SAD]).slips[0]
+
+
+def test_the_engine_passes():
+    rng = random.Random(4)
+    failed = total = 0
+    for _ in range(300):
+        one, two = random_facts(rng), random_facts(rng)
+        texts = [(render(x), [of(one)]) for _, x in dialogue(one, rng, 1)]
+        question = ask_compare(one, two, rng)
+        texts.append((render(compare(one, two, question, rng)), [of(one), of(two)]))
+        failed += sum(check(text, evidence).fails for text, evidence in texts)
+        total += len(texts)
+    assert failed <= 0.03 * total
+
+
+def test_spoken_aus():
+    assert spoken_aus("The raised brows and the smile carry it.") == {1, 2, 12}
+    assert spoken_aus("No frown shows; the lips would have to part.") == frozenset()
