@@ -429,7 +429,7 @@ _FOR_IT_NEUTRAL = pool("it rests on the lack of movement", "hardly anything move
 def sure(t: Teller, q: Question) -> Explanation:
     """How sure the reading is, on what it rests, what else it could be."""
     f, v = t.f, t.v
-    percent = round(f.confidence * 100)
+    percent = round(f.p(f.top) * 20) * 5
     pct = "over 95" if percent > 95 else f"{v.one(('about', 'roughly', 'around'))} {percent}"
     per = v.say(_PERCENT, **t.names(), pct=pct)
     said = [v.say(_SURELY[t.level], **t.names(), per=per)]

@@ -10,6 +10,7 @@ from emoreason.facs import ACTION_UNITS, EMOTIONS, MEASURED_AUS, PRESENT, PROTOT
 from emoreason.records import Evidence
 
 ABSENT = 0.5  # below this an AU may be called absent; from here to PRESENT nothing is claimed
+SUREST = 0.95
 SIDE_GAP = 1.0  # an asymmetry this large counts as clear
 
 # The AUs that count as signs of an emotion, most telling first, each with the AUs of which one must be there too.
@@ -109,7 +110,8 @@ class Facts:
 
     @cached_property
     def confidence(self) -> float:
-        return round(round(self.emotions[self.top] * 20) / 20, 2)
+        """The top probability in steps of .05, at most SUREST: no look is beyond doubt."""
+        return round(min(SUREST, round(self.emotions[self.top] * 20) / 20), 2)
 
     def p(self, emotion: str) -> float:
         return self.emotions.get(emotion, 0.0)

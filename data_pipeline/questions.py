@@ -361,7 +361,7 @@ def wording(kind: str, rng: random.Random, emotion: str | None = None, region: s
             au_number: int | None = None,
             topic: str | None = None) -> str:
     """One wording of a question, as a person might type it."""
-    voice = Voice(rng)
+    voice = Voice(rng, skew=1.0)
     templates = _DECLINE[topic] if kind == "decline" and topic else _POOLS[kind]
     if kind == "compare" and emotion:
         templates = _COMPARE_EMOTION

@@ -318,9 +318,9 @@ class Teller:
             reason = v.one(f.quality)
             return v.say(S.limit_pool(reason), reason=reason.strip(" ."))
         yaw, pitch, _ = f.pose
-        if abs(yaw) >= 20:
+        if abs(yaw) >= 25:
             return v.say(S.POSE["yaw"], way="right" if yaw > 0 else "left")
-        if abs(pitch) >= 15:
+        if abs(pitch) >= 20:
             return v.say(S.POSE["up" if pitch > 0 else "down"])
         return ""
 

@@ -19,6 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue
+from emoreason.data_pipeline.grammar import Plain
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.prompts import note
@@ -53,12 +54,12 @@ def seen_faces(net: object, greys: np.ndarray, labels: Sequence[str | None], tru
 
 
 def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1) -> Iterator[dict]:
-    """``talks`` rows for each face, in a drawn order; every twentieth compares two faces."""
+    """``talks`` rows for each face, in a drawn order; every eighth compares two faces."""
     order = [i for i in range(len(faces)) for _ in range(talks)]
     rng.shuffle(order)
     for i in order:
         face = faces[i]
-        if rng.random() < 0.05:
+        if rng.random() < 0.125:
             other = faces[rng.randrange(len(faces))]
             question = ask_compare(face.facts, other.facts, rng)
             answer = render(compare(face.facts, other.facts, question, rng))
@@ -102,6 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--talks", type=int, default=1, help="rows for each face")
     parser.add_argument("--limit", type=int, help="so many faces of each cache")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--skew", type=float, default=6.0, help="preference for the first wordings (1: none)")
     parser.add_argument("-o", "--out", required=True, help="the parquet file")
 
 
@@ -123,7 +125,7 @@ def run(args: argparse.Namespace) -> None:
             truth = z["aus"][keep].astype(np.float32) if rendered else None
             faces += tqdm(seen_faces(net, z["grey"][keep], label_names(z["label"][keep]), truth, args.temperature),
                           total=len(keep), desc=Path(path).stem)
-    made = list(rows(faces, random.Random(args.seed), args.talks))
+    made = list(rows(faces, Plain(args.seed, args.skew), args.talks))
     temporary = Path(args.out).with_suffix(".tmp")
     pq.write_table(pa.Table.from_pylist(made, schema=_schema()), temporary)
     temporary.replace(args.out)

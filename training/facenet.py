@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from emoreason.errors import UserError
-from emoreason.facenet import MAP, FaceNet, FaceNetConfig, standardise
+from emoreason.facenet import MAP, FaceNet, FaceNetConfig, load, standardise
 from emoreason.facs import AFFECT, EMOTIONS, MEASURED_AUS
 from emoreason.regions import AU_POINTS
 
@@ -49,7 +49,7 @@ class Weights:
 @dataclass
 class FaceNetTraining:
     """real, validation, renders, render_validation: npz caches made by ``emoreason train facenet-data``; soft: npz
-    with ``soft`` (N, 8); out: folder; epochs over the real faces; batches in pictures; lr: the peak of one cycle;
+    with ``soft`` (N, 8); start: weights to go on from; out: folder; epochs over the real faces; batches in pictures; lr: the peak of one cycle;
     soft_share in [0, 1]; folds > 0 trains without fold ``fold`` and writes its probabilities; save_every in epochs."""
 
     real: str
@@ -58,6 +58,7 @@ class FaceNetTraining:
     renders: str | None = None
     render_validation: str | None = None
     soft: str | None = None
+    start: str | None = None
     epochs: int = 60
     batch: int = 256
     render_batch: int = 128
@@ -158,7 +159,7 @@ def guides(points: Tensor, spread: float = 0.07) -> Tensor:
 
 def masked(error: Tensor, mask: Tensor) -> Tensor:
     """Mean of error over mask > 0, weighted by it; 0 when nothing is left."""
-    return torch.where(mask > 0, error * mask, 0.0).sum() / mask.sum().clamp_min(1.0)
+    return torch.where(mask > 0, error * mask, 0.0).sum() / mask.expand_as(error).sum().clamp_min(1.0)
 
 
 class Losses:
@@ -197,6 +198,9 @@ class Losses:
         log["classes"] = self.w.classes * ((mean - self.expected)[rows] ** 2).mean() * len(MEASURED_AUS)
         affect = target @ self.circumplex
         log["affect"] = self.w.affect * ((out["affect"] - affect) ** 2).mean()
+        if "pose" in y:
+            good = torch.isfinite(y["pose"]).all(-1, keepdim=True).float()
+            log["real_pose"] = self.w.pose * masked(((out["pose"] - torch.nan_to_num(y["pose"])) / 20) ** 2, good)
         self.common(out, points, log)
 
     def renders(self, out: dict[str, Tensor], y: dict[str, Tensor], points: Tensor, log: dict[str, Tensor]) -> None:
@@ -265,7 +269,8 @@ def train(config: FaceNetTraining) -> dict[str, float]:
     index = torch.arange(len(real["grey"]), device=device)
     if config.folds:
         index = index[index % config.folds != config.fold]
-    net = FaceNet(config.net).to(device, memory_format=torch.channels_last)
+    net = load(config.start, config.net).train() if config.start else FaceNet(config.net)
+    net = net.to(device, memory_format=torch.channels_last)
     people = int(renders["identity"].max()) + 1 if renders is not None else 1
     critic = nn.Linear(config.net.widths[-1], people).to(device)
     params = list(net.parameters()) + list(critic.parameters())
@@ -294,8 +299,8 @@ def train(config: FaceNetTraining) -> dict[str, float]:
             rate = config.lr * min(1.0, done / 0.1 + 0.01) * 0.5 * (1 + math.cos(math.pi * done))
             optimiser.param_groups[0]["lr"] = rate
             rows = order[i * config.batch:(i + 1) * config.batch]
-            x, points, _ = augment(real["grey"][rows], real["points"][rows], False)
-            y = {k: real[k][rows] for k in ("label", "aus", "soft") if k in real}
+            x, points, flip = augment(real["grey"][rows], real["points"][rows], False)
+            y = mirror_labels({k: real[k][rows] for k in ("label", "aus", "soft", "pose") if k in real}, flip)
             batch = [x]
             if renders is not None:
                 pick = torch.randint(len(renders["grey"]), (config.render_batch,), device=device)

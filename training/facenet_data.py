@@ -5,7 +5,7 @@
 
 Both hold grey (N, 64, 64) uint8 exactly as facenet sees a crop at inference, and the labels named in
 ``training/facenet.py``. A teacher file holds names (52), blend (N, 2, 52) of each picture and its mirror image, and
-points (N, 68, 2) in units of the picture's side; NaN where the landmarker found no face.
+points (N, 68, 2) in units of the picture's side; NaN where the landmarker found no face; pose (N, 3) if known.
 """
 
 from __future__ import annotations
@@ -52,11 +52,12 @@ def real(args: argparse.Namespace) -> None:
     with np.load(args.teacher) as z:
         blend, points = z["blend"].astype(np.float32), z["points"].astype(np.float32)
         names = [str(n) for n in z["names"]]
+        extra = {"pose": z["pose"].astype(np.float32)} if "pose" in z.files else {}
     swap = [names.index(n.replace("Left", "*").replace("Right", "Left").replace("*", "Right")) for n in names]
     both = np.nanmean(np.stack([blend[:, 0], blend[:, 1][:, swap]]), 0)
     aus, _ = blendshape_aus(names, both, points)
     np.savez_compressed(args.out, grey=grey, label=labels, aus=aus.astype(np.float16),
-                        points=points.astype(np.float16))
+                        points=points.astype(np.float16), **extra)
     print(f"{args.out}: {len(grey)} faces, teacher's AUs on {np.isfinite(aus[:, 0]).mean():.1%}")
 
 

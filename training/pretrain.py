@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue, random_facts
+from emoreason.data_pipeline.grammar import Plain
 from emoreason.prompts import ASSISTANT, CHAT_TEMPLATE, END, PAD, SPECIAL, USER, evidence_text, note
 from emoreason.schema import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN, render
 from emoreason.training.config import load
@@ -29,7 +30,8 @@ from emoreason.training.config import load
 @dataclass
 class Pretraining:
     """out: folder; words: vocabulary; hidden, layers, heads, inner: sizes of the Llama; length: tokens of a row; batch
-    in rows; steps; lr: peak; seed; limit_s: finish the schedule within so many seconds; threads: CPU threads."""
+    in rows; steps; lr: peak; seed; skew: how much the text keeps
+    to the first wordings (grammar.Plain); limit_s: finish the schedule within so many seconds; threads: CPU threads."""
 
     out: str
     words: int = 2048
@@ -42,6 +44,7 @@ class Pretraining:
     steps: int = 3000
     lr: float = 2e-3
     seed: int = 0
+    skew: float = 1.0
     limit_s: float = 1e9
     threads: int = 0
     save_every: int = 200
@@ -54,7 +57,7 @@ def evidence_of(facts: Facts) -> str:
 
 def talk(rng: random.Random) -> list[tuple[str, str]]:
     """One random talk: (user, assistant) texts. Evidence and note stand before the first question."""
-    if rng.random() < 0.06:
+    if rng.random() < 0.12:
         a, b = random_facts(rng), random_facts(rng)
         question = ask_compare(a, b, rng)
         text = f"First. {evidence_of(a)}Second. {evidence_of(b)}{question.text}"
@@ -89,9 +92,10 @@ def train_tokenizer(words: int, seed: int, talks: int = 6000) -> PreTrainedToken
     return fast
 
 
-def rows(tokenizer: PreTrainedTokenizerFast, length: int, seed: int) -> Iterator[tuple[list[int], list[int]]]:
+def rows(tokenizer: PreTrainedTokenizerFast, length: int, seed: int,
+         skew: float = 1.0) -> Iterator[tuple[list[int], list[int]]]:
     """Endless (ids, labels) rows of ``length``: talks one after another, labels -100 outside the answers."""
-    rng = random.Random(seed)
+    rng = Plain(seed, skew)
     assistant, end = tokenizer.convert_tokens_to_ids([ASSISTANT, END])
     ids: list[int] = []
     labels: list[int] = []
@@ -115,12 +119,12 @@ def rows(tokenizer: PreTrainedTokenizerFast, length: int, seed: int) -> Iterator
 class Stream(torch.utils.data.IterableDataset):
     """Batches of rows from a worker process, each worker with its own seed."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, length: int, batch: int, seed: int) -> None:
-        self.tokenizer, self.length, self.batch, self.seed = tokenizer, length, batch, seed
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, length: int, batch: int, seed: int, skew: float) -> None:
+        self.tokenizer, self.length, self.batch, self.seed, self.skew = tokenizer, length, batch, seed, skew
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         info = torch.utils.data.get_worker_info()
-        source = rows(self.tokenizer, self.length, self.seed + (info.id if info else 0))
+        source = rows(self.tokenizer, self.length, self.seed + (info.id if info else 0), self.skew)
         while True:
             pairs = [next(source) for _ in range(self.batch)]
             yield torch.tensor([p[0] for p in pairs]), torch.tensor([p[1] for p in pairs])
@@ -154,7 +158,7 @@ def pretrain(config: Pretraining) -> Path:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         first = state["step"]
-    source = Stream(tokenizer, config.length, config.batch, config.seed + 7919 * (first + 1))
+    source = Stream(tokenizer, config.length, config.batch, config.seed + 7919 * (first + 1), config.skew)
     stream = torch.utils.data.DataLoader(source, batch_size=None, num_workers=1, prefetch_factor=4)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} words, from {first}")
     start, total, seen = time.time(), 0.0, 0
