@@ -68,17 +68,20 @@ def soft_au_f1(x: Explanation | None, gold: Mapping[int, float]) -> float:
 
 
 def emotion_score(x: Explanation | None, gold: str | None) -> float | None:
-    """1 for the gold emotion in first place, 0.5 in a later place of a compound, else 0; None without a gold label."""
+    """1 for the gold emotion alone, 0 without it. The names of a compound share the 1, the first most (2/3 and 1/3 of
+    two; 3/6, 2/6 and 1/6 of three), so that naming more never pays. None without a gold label."""
     if gold is None:
         return None
     if x is None or gold not in x.emotions:
         return 0.0
-    return 1.0 if x.emotions[0] == gold else 0.5
+    n = len(x.emotions)
+    return 2 * (n - x.emotions.index(gold)) / (n * (n + 1))
 
 
 def agreement(x: Explanation | None) -> float | None:
     """Whether the conclusion follows from the observations, [0, 1]: the support of the claimed AUs for the stated
-    emotion over that of the best supported one (facs.prototype_support). None when it abstains."""
+    emotion (of a compound: the mean) over that of the best supported one (facs.prototype_support). None when it
+    abstains."""
     if x is None:
         return 0.0
     if x.emotion is None:
@@ -87,7 +90,7 @@ def agreement(x: Explanation | None) -> float | None:
     sides = {a: o.side for a, o in x.present.items()}
     support = prototype_support(aus, sides)
     best = max(support.values())
-    mine = max(support.get(e, 0.0) for e in x.emotions)
+    mine = sum(support.get(e, 0.0) for e in x.emotions) / len(x.emotions)
     return 1.0 if best <= 0 else mine / best
 
 
@@ -104,6 +107,11 @@ def calibration(x: Explanation | None, gold: str | None) -> float | None:
     hit = 1.0 if x.emotions[0] == gold else 0.0
     stated = 1.0 if x.confidence is None else x.confidence
     return 1.0 - (stated - hit) ** 2
+
+
+def abstention(x: Explanation | None, wanted: bool) -> float:
+    """1 if it concludes nothing exactly where that is ``wanted`` (a refusal, a face that cannot be read), else 0."""
+    return float(x is not None and (x.emotion is None) == wanted)
 
 
 def denies_itself(x: Explanation) -> bool:

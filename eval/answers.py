@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emoreason.errors import ParseError
+from emoreason.eval.maps import Maps, unpack
 from emoreason.facs import parse_emotions
 from emoreason.schema import Explanation, find_aus, parse, split
 
@@ -21,7 +22,8 @@ class Answer:
     output: the raw text; caption; emotions: in order, () for an abstention, None where nothing readable was said;
     aus: AU -> intensity 0-5 or None for present without one, None where AUs were not answered; confidence in [0, 1];
     valence, arousal in [-1, 1]; explanation: the whole, where the text follows our format; evidence: AU -> intensity
-    that the model measured, where it says so; note: why something could not be read.
+    that the model measured, where it says so; maps: where it looked for each AU, where it says so; note: why something
+    could not be read.
     """
 
     output: str | None = None
@@ -33,6 +35,7 @@ class Answer:
     arousal: float | None = None
     explanation: Explanation | None = None
     evidence: dict[int, float] | None = None
+    maps: Maps | None = None
     note: str = ""
 
     @property
@@ -65,9 +68,9 @@ def read_answer(row: Mapping[str, Any]) -> Answer:
     measured = row.get("evidence")
     evidence = None
     if isinstance(measured, Mapping):
-        evidence = {int(a): v for a, v in measured.items() if str(a).isdigit() and isinstance(v, int | float)}
-    return Answer(text, caption, emotions, aus, explanation=said.explanation, evidence=evidence, note="; ".join(notes),
-                  **numbers)
+        evidence = {int(a): v for a, v in measured.items() if str(a).isdecimal() and isinstance(v, int | float)}
+    return Answer(text, caption, emotions, aus, explanation=said.explanation, evidence=evidence,
+                  maps=unpack(row.get("maps")), note="; ".join(notes), **numbers)
 
 
 def _of_text(text: str) -> Answer:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from emoreason.eval import lexicon as lx
 from emoreason.eval.clauses import LEADS, MARK, Clause, action_of, clauses, marks_of, sentences
 from emoreason.eval.movements import movement
+from emoreason.eval.named import directions, parts_of, rows_of_teeth, targets_of
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def _moved(part: str, action: str, where: frozenset[str], degree: int, side: str
 def _without_verb(clause: Clause, degree: int, joined: bool, state: _State) -> list[_Told]:
     """Clauses such as "fine lines on his forehead", "gaze downward", "and then to the left"."""
     tokens, words = clause.tokens, set(clause.tokens)
-    parts, where = _parts(tokens), _directions(tokens)
+    parts, where = parts_of(tokens), directions(tokens)
     names = [p for p, _ in parts]
     if "wrinkles" in names:
         return _wrinkles("show", names, words, state)
@@ -195,7 +196,7 @@ def _without_verb(clause: Clause, degree: int, joined: bool, state: _State) -> l
     if "tears" in names:
         return [_tell("tears", "present")]
     if state.verb == "show" and ("teeth" in names or "bothrows" in words):
-        return [_tell("teeth", "show", _rows(words))]
+        return [_tell("teeth", "show", rows_of_teeth(words))]
     bare = names and all(t in lx.PARTS or t in LEADS for t in tokens)
     if bare and joined and state.verb and movement(names[0], state.verb):
         return _moved(names[0], state.verb, state.where, state.degree, parts[0][1])
@@ -215,7 +216,7 @@ def _with_verb(clause: Clause, verbs: list[int], degree: int, negated: bool, sta
     """Clauses with one of our verbs."""
     tokens, words = clause.tokens, set(clause.tokens)
     word = tokens[max(verbs, key=lambda k: (_RANK.get(lx.ACTIONS[tokens[k]], 1), -k))]
-    action, where, parts = lx.ACTIONS[word], _directions(tokens), _parts(tokens)
+    action, where, parts = lx.ACTIONS[word], directions(tokens), parts_of(tokens)
     names = [p for p, _ in parts]
     if clause.link not in ("and", "or", ""):
         state.pending = []
@@ -228,58 +229,17 @@ def _with_verb(clause: Clause, verbs: list[int], degree: int, negated: bool, sta
         kind = frozenset({action} - {"speak", "silent"})
         return [_tell("speech", phase, kind, degree=0, negated=negated and not stops)]
     if action == "show" and ("teeth" in names or "bothrows" in words or (not names and words & {"upper", "lower"})):
-        return [_tell("teeth", "show", _rows(words))]
+        return [_tell("teeth", "show", rows_of_teeth(words))]
     if "wrinkles" in names and action not in ("blink", "look", "smile"):
         return _wrinkles(action, names, words, state)
     if "tears" in names:
         return [_tell("tears", "present")]
     if action in _OWN_PART:
         return [_own(action, words, parts, state)]
-    targets = _targets(action, word, parts, tokens, state)
+    targets = targets_of(action, word, parts, tokens, (state.part, state.side), state.pending)
     if targets:
         (state.part, state.side), state.pending = targets[-1], []
     return [told for part, side in targets for told in _moved(part, action, where, degree, side)]
-
-
-def _parts(tokens: list[str]) -> list[tuple[str, str]]:
-    """(part, side) of each part named, in order."""
-    parts = []
-    for i, token in enumerate(tokens):
-        part = lx.PARTS.get(token)
-        if part is None or (part in ("face", "gaze") and token not in _FACE_NOUNS and action_of(tokens, i)):
-            continue
-        reach = 2 if part in ("corners", "eyecorner") else 1
-        side = next((t for t in reversed(tokens[max(0, i - reach):i]) if t in ("left", "right")), "")
-        parts.append((part, side))
-    return parts
-
-
-_FACE_NOUNS = frozenset("expression expressions countenance features demeanor muscles".split())
-
-
-def _directions(tokens: list[str]) -> frozenset[str]:
-    """Directions named; "left eye" and "right side of" are sides, not directions."""
-    found = set()
-    for i, token in enumerate(tokens):
-        name, after = lx.DIRECTIONS.get(token), tokens[i + 1] if i + 1 < len(tokens) else ""
-        side_of = token in ("left", "right") and (after in lx.PARTS or (after == "side" and "of" in tokens[i:]))
-        if name is None or side_of:
-            continue
-        if token not in ("side", "apart", "inside"):
-            found.add(name)
-        found |= {side for side in ("left", "right") if side in token.split("-")}
-        if "front" in token.split("-"):
-            found.add("front")
-        if i and tokens[i - 1] in ("upper", "lower") and token in ("left", "right"):
-            found.add("up" if tokens[i - 1] == "upper" else "down")
-    return frozenset(found)
-
-
-def _rows(words: set[str]) -> frozenset[str]:
-    """The rows of teeth named."""
-    both = "bothrows" in words
-    return frozenset(row for row, names in (("upper", {"upper", "top"}), ("lower", {"lower", "bottom"}))
-                     if both or words & names)
 
 
 def _wrinkles(action: str, names: list[str], words: set[str], state: _State) -> list[_Told]:
@@ -319,36 +279,3 @@ def _own(action: str, words: set[str], parts: list[tuple[str, str]], state: _Sta
                   "breathe": ("breath", "in"), "exhale": ("breath", "out"), "nod": ("head", "nod"),
                   "grimace": ("mouth", "tighten")}[action]
     return _tell(part, name, negated=gone)
-
-
-_HEADS = frozenset({"turn", "tilt", "sway", "return"})
-
-
-def _targets(action: str, word: str, parts: list[tuple[str, str]], tokens: list[str],
-             state: _State) -> list[tuple[str, str]]:
-    """Which parts a verb moves: those named in the clause, the one that it implies, or the last one spoken of."""
-    named = [(p, s) for p, s in parts if p != "eyecorner"]
-    pending = [p for p in state.pending if movement(p[0], action)]
-    if named and named[0][0] == "hand":
-        return named[:1]
-    if action in ("look", "face") and not any(p == "head" for p, _ in named):
-        return [("gaze", "")]
-    if action == "furrow" and named and named[0][0] == "wrinkles":
-        named = named[1:]
-    if named:
-        if len(named) > 1 and named[0][0] in ("head", "face", "body") and action not in _HEADS:
-            named = named[1:]
-        if len(named) > 1 and not movement(named[0][0], action):
-            named = [p for p in named if movement(p[0], action)] or named
-        return pending + named[:1]
-    if word in lx.IMPLIED_WORDS:
-        return [(lx.IMPLIED_WORDS[word], "")]
-    if pending:
-        return pending
-    if action == "tilt" or (action in _HEADS and state.part not in ("gaze", "body", "head", "eyes")):
-        return [("head", "")]
-    if action in ("purse", "pout"):
-        return [("mouth", "")]
-    if "it" in tokens and state.part == "eyes":
-        return [("head", "")]
-    return [(state.part, state.side)] if state.part and movement(state.part, action) else []

@@ -100,6 +100,7 @@ def _question(records: Sequence[Record]) -> str:
     return DEFAULT_QUESTION
 
 
-FEA = Task("fea", "analyses of expressions: AU F1, emotion accuracy, ROUGE-L, REGE, judge score", "output",
+FEA = Task("fea", "analyses of expressions: AU F1, emotion accuracy, ROUGE-L, REGE, judge score",
+           ("emotion", "aus", "caption"),
            ("fea20k", "faba", "expllm", "csv"), _question,
-           lambda r: bool(r.aus) or r.emotion is not None or r.text is not None, _score)
+           lambda r: bool(r.aus) or r.emotion is not None or r.text is not None, _score, judged=True)

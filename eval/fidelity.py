@@ -8,7 +8,8 @@ speech itself moves are left out, so that a wrong smile is not excused by a word
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ import numpy as np
 from emoreason import courses
 from emoreason.errors import UserError
 from emoreason.eval import report
+from emoreason.eval import rows as rowfile
+from emoreason.eval.models import weights
+from emoreason.eval.readings import Reader, reader, row_of, unpack
 from emoreason.eval.stats import bootstrap
 from emoreason.eval.task import Plot, Result, means
 from emoreason.facs import ACTION_UNITS, EMOTIONS, MEASURED_AUS, PRESENT, emotion
 from emoreason.records import Evidence
 from emoreason.video import SUFFIXES
 
-Reader = Callable[[str], Evidence | None]
 NEAR = 1.0  # seconds within which a generated movement answers the reference's
 MOUTH = np.isin(MEASURED_AUS, courses.SPOKEN)
 OFF, LATE, SHAKY = 0.5, 0.25, 1.5  # what the verdict names: mean error of an AU (0-5), lag in seconds, jitter ratio
@@ -114,7 +117,7 @@ def score(clips: Sequence[tuple[str, Evidence | None, Evidence | None, str | Non
             pairs.append(None)
             unscored[name] = str(e)
     per_au = np.array([np.full(len(MEASURED_AUS), np.nan) if p is None else p.mae for p in pairs])
-    values = {"emotion_accuracy": right, "au_mae": np.array([_nanmean(m) for m in per_au]),
+    values = {"emotion_accuracy": right, "au_mae": np.array([_nanmean(m) for m in per_au], float),
               "onset_lag": np.array([_median(None if p is None else p.onset) for p in pairs]),
               "apex_lag": np.array([_median(None if p is None else p.apex) for p in pairs]),
               "jitter": np.array([jitter(g) for _, g, _, _ in kept if g is not None]),
@@ -131,7 +134,7 @@ def score(clips: Sequence[tuple[str, Evidence | None, Evidence | None, str | Non
             found["au_f1_macro"] = float(f1.mean()) if seen.any() else None
         return found
 
-    rows = [{"clip": name, "looks": look, "target": t} | _row(p) for (name, _, _, t), look, p in
+    rows = [{"id": name, "looks": look, "target": t} | _row(p) for (name, _, _, t), look, p in
             zip(kept, looks, pairs, strict=True)]
     known = [p for p in pairs if p is not None]
     table = [[f"AU{a}", ACTION_UNITS[a].name, _nanmean(per_au[:, k]), _nanmean(np.array([p.bias[k] for p in known])),
@@ -197,21 +200,6 @@ def _none(x: float) -> float | None:
     return None if np.isnan(x) else x
 
 
-def reader(model: str = "nano") -> Reader:
-    """Reads a clip's main face with the facenet of a model. Raises UserError when the model is not there."""
-    from emoreason import tracks
-    from emoreason.facenet import FaceNet
-    from emoreason.reason import Reasoner
-
-    net = next(m for m in Reasoner.load(model).model.modules() if isinstance(m, FaceNet))
-
-    def read(path: str) -> Evidence | None:
-        track = tracks.track(path).main()
-        return None if track is None else net.read(track.crops, track.times, track.valid)
-
-    return read
-
-
 def clips_of(folder: Path, what: str) -> dict[str, Path]:
     """Name without suffix -> clip. Raises UserError for a folder without clips."""
     if not folder.is_dir():
@@ -226,7 +214,8 @@ def clips_of(folder: Path, what: str) -> dict[str, Path]:
 def evaluate(generated: Path, out: Path, reference: Path | None = None, target: str | None = None,
              model: str = "nano", limit: int | None = None, seed: int = 0, read: Reader | None = None,
              versions: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Read, compare, report; returns what results.json holds."""
+    """Read, compare, report; returns what results.json holds. What was read of a clip is kept below ``out``, so that a
+    run that was killed goes on where it stopped. read: reads the clips instead of ``model``."""
     from tqdm import tqdm
 
     if reference is None and target is None:
@@ -240,25 +229,37 @@ def evaluate(generated: Path, out: Path, reference: Path | None = None, target: 
     if theirs and not set(ours) & set(theirs):
         raise UserError(f"no clip of {generated} has the name of one in {reference}: {next(iter(ours))!r} against "
                         f"{next(iter(theirs))!r}")
-    names = [n for n in ours if not theirs or n in theirs][:limit]
-    read = read or reader(model)
-    failed: dict[str, str] = {}
+    names = [n for n in ours if not theirs or n in theirs]
+    alone, names = len(ours) - len(names), names[:limit]
+    report.folder(out)
+    path = out / "predictions.jsonl"
+    rows = rowfile.kept(path)
+    report.claim(out, {"task": "fidelity", "classifier": model, "weights": weights(model) if read is None else None,
+                       "generated": str(generated), "reference": str(reference) if reference else None}, bool(rows))
+    report.put(path, "".join(json.dumps(row) + "\n" for row in rows.values()))
+    todo = [(f"{side}/{n}", found[n]) for side, found in (("generated", ours), ("reference", theirs)) for n in names
+            if found and f"{side}/{n}" not in rows]
+    if todo:
+        read = read or reader(model)
+        with path.open("a", encoding="utf-8") as file:
+            for name, clip in tqdm(todo, desc="fidelity", disable=None):
+                rows[name] = row_of(read, name, clip)
+                file.write(json.dumps(rows[name]) + "\n")
+                file.flush()
 
-    def seen(name: str, path: Path | None) -> Evidence | None:
-        try:
-            return None if path is None else read(str(path))
-        except UserError as e:
-            failed[name] = str(e)
-            return None
+    def seen(side: str, name: str) -> Evidence | None:
+        return unpack(rows.get(f"{side}/{name}", {}).get("evidence"))
 
-    clips = [(n, seen(n, ours[n]), seen(n, theirs.get(n)), wanted) for n in tqdm(names, desc="fidelity", disable=None)]
+    clips = [(n, seen("generated", n), seen("reference", n), wanted) for n in names]
+    failed = {n: rows[i]["error"] for n in names for i in (f"reference/{n}", f"generated/{n}")
+              if "error" in rows.get(i, {})}
+    failed |= {n: "no face in the reference clip" for n, _, r, _ in clips if theirs and r is None and n not in failed}
     result = score(clips, seed)
     result.unscored |= failed
     result.notes.append(f"Classifier: facenet of {model}; emotion: the mean of the frames' probabilities. Mouth AUs "
                         f"are left out while the reference speaks. A movement answers another within {NEAR:g} s.")
-    if theirs and len(names) < len(ours):
-        result.notes.append(f"{len(ours) - len(names)} generated clips have no reference of their name, or lie beyond "
-                            "--limit.")
+    if alone:
+        result.notes.append(f"{alone} generated clips have no reference of their name.")
     results = report.summary("fidelity", generated.name, len(names), result, {
         "seed": seed, "versions": dict(versions or {}), "classifier": model, "generated": str(generated),
         "reference": str(reference) if reference else None, "target": wanted})

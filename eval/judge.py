@@ -6,7 +6,6 @@ arXiv:2407.00634) put to facial movement, and the criteria of Video-ChatGPT's fo
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from emoreason.asked import Asked, sha
 from emoreason.eval.tem import CONTRADICTED, ENTAILED, Match, from_relations
 
 EVENTS = """You read a description of a clip of a face. List the facial events it tells, in the order told.
@@ -77,32 +77,14 @@ class Judge:
     """Asks ``complete`` once for each prompt; answers are kept in ``cache`` (JSON lines), keyed by name and prompt."""
 
     def __init__(self, complete: Callable[[str], str], name: str, cache: Path | None = None) -> None:
-        self.complete, self.name, self.path = complete, name, cache
-        self._known: dict[str, str] = {}
-        if cache is not None and cache.exists():
-            for line in cache.read_text(encoding="utf-8").splitlines():
-                try:
-                    row = json.loads(line)
-                    self._known[row["key"]] = row["answer"]
-                except (json.JSONDecodeError, KeyError, TypeError):
-                    continue  # a line cut off by a kill: asked again
+        self.name, self.asked = name, Asked(complete, name, cache)
 
     def ask(self, prompt: str) -> str:
         """The judge's answer. Raises JudgeError when it fails."""
-        key = sha(f"{self.name}\n{prompt}")
-        if key not in self._known:
-            try:
-                answer = self.complete(prompt)
-            except Exception as e:  # whatever a server, a network or a model may raise
-                raise JudgeError(f"the judge failed: {type(e).__name__}: {str(e)[:120]}") from e
-            if not isinstance(answer, str) or not answer.strip():
-                raise JudgeError("the judge answered nothing")
-            self._known[key] = answer
-            if self.path is not None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                with self.path.open("a", encoding="utf-8") as out:
-                    out.write(json.dumps({"key": key, "answer": answer}, ensure_ascii=False) + "\n")
-        return self._known[key]
+        try:
+            return self.asked(prompt)
+        except Exception as e:  # whatever a server, a network or a model may raise
+            raise JudgeError(f"the judge failed: {type(e).__name__}: {str(e)[:120]}") from e
 
     def events(self, text: str) -> list[str]:
         """The events of a description, in order. [] for an empty text, without asking."""
@@ -143,11 +125,6 @@ class Judge:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise JudgeError(f"the judge's score {value!r} is not in {low}-{high}")
         return float(value)
-
-
-def sha(text: str) -> str:
-    """SHA-256, 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def hashes(*templates: tuple[str, str]) -> dict[str, str]:

@@ -124,12 +124,12 @@ def _value(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-FER = Task("fer", "emotion of pictures: accuracy, UAR, per class, confusion, ECE", "emotion",
+FER = Task("fer", "emotion of pictures: accuracy, UAR, per class, confusion, ECE", ("emotion",),
            ("fer2013", "ferplus", "raf_db", "affectnet", "folders", "csv", "unifer"), _question("picture"),
            lambda r: r.emotion is not None and r.kind == "picture", _score)
-DFER = Task("dfer", "emotion of clips: WAR (= accuracy), UAR, official folds", "emotion",
+DFER = Task("dfer", "emotion of clips: WAR (= accuracy), UAR, official folds", ("emotion",),
             ("dfew", "ferv39k", "mafw", "crema_d", "folders", "csv"), _question("clip"),
             lambda r: r.emotion is not None and r.kind == "clip", _score)
-VA = Task("va", "valence and arousal: CCC", "valence, arousal", ("affectnet", "csv", "synth"),
+VA = Task("va", "valence and arousal: CCC", ("valence", "arousal"), ("affectnet", "csv", "synth"),
           lambda records: "What valence and arousal does the face show, each from -1 to 1, and by which action units?",
           lambda r: r.valence is not None or r.arousal is not None, _score_va)

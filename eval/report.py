@@ -29,20 +29,50 @@ def summary(task: str, model: str, n: int, result: Result, run: Mapping[str, Any
 
 def write(out: Path, results: Mapping[str, Any], result: Result) -> None:
     """items.jsonl, results.json, report.md and report.html below ``out``."""
-    out.mkdir(parents=True, exist_ok=True)
+    folder(out)
     lines = [*result.rows, *({"id": i, "unscored": why} for i, why in result.unscored.items())]
-    _put(out / "items.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in lines))
-    _put(out / "results.json", json.dumps(results, ensure_ascii=False, indent=1) + "\n")
+    put(out / "items.jsonl", "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in lines))
+    put(out / "results.json", json.dumps(results, ensure_ascii=False, indent=1) + "\n")
     blocks = _blocks(results, result)
-    _put(out / "report.md", "\n\n".join(_markdown(b) for b in blocks) + "\n")
-    _put(out / "report.html", page(f"{results['task']}: {results['model']}", blocks))
+    put(out / "report.md", "\n\n".join(_markdown(b) for b in blocks) + "\n")
+    put(out / "report.html", page(f"{results['task']}: {results['model']}", blocks))
 
 
-def _put(path: Path, text: str) -> None:
+def folder(out: Path) -> None:
+    """Make the folder of a run. Raises UserError where that cannot be."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise UserError(f"--out {out} cannot be a folder ({e.strerror}); choose another") from None
+
+
+def claim(out: Path, this: Mapping[str, Any], used: bool) -> None:
+    """Write run.json, what the folder belongs to. used: it holds answers already; raises UserError where they are
+    another run's: all but ``limit`` must be the same for a run to go on."""
+    about = out / "run.json"
+    try:
+        before = json.loads(about.read_text(encoding="utf-8")) if used and about.exists() else this
+        different = [k for k in this if k != "limit" and before.get(k) != this[k]]
+    except (ValueError, AttributeError):
+        raise UserError(f"{about} is damaged; choose another --out") from None
+    if different:
+        raise UserError(f"{out} holds another run ({different[0]} was {before.get(different[0])!r}, but is "
+                        f"{this[different[0]]!r}); choose another --out")
+    put(about, json.dumps(this) + "\n")
+
+
+def put(path: Path, text: str) -> None:
     """Write whole or not at all: a kill leaves the old file."""
     part = path.with_suffix(path.suffix + ".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+def counted(results: Mapping[str, Any]) -> str:
+    """How many items there are, the share that went unscored, and the five most frequent reasons."""
+    n, lost = results["n"], results["unscored"]
+    why = "; ".join(f"{count} {reason}" for reason, count in list(results["unscored_reasons"].items())[:5])
+    return f"{n} items; {lost} unscored ({100 * lost / max(1, n):.1f}%)" + (f": {why}." if lost else ".")
 
 
 # A block of a report: ("h1" | "h2" | "p", text), ("table", header, rows) or ("plot", Plot).
@@ -50,25 +80,33 @@ Block = tuple[Any, ...]
 
 
 def _blocks(results: Mapping[str, Any], result: Result) -> list[Block]:
-    n, lost = results["n"], results["unscored"]
-    why = "; ".join(f"{count} {reason}" for reason, count in list(results["unscored_reasons"].items())[:5])
-    rows = [[name, v["value"], f"{number(v['low'])} to {number(v['high'])}", results["floor"].get(name)]
+    rows = [[_named(name), v["value"], f"{number(v['low'])} to {number(v['high'])}", results["floor"].get(name)]
             for name, v in results["metrics"].items()]
     blocks: list[Block] = [
         ("h1", f"{results['task']}: {results['model']}"),
-        ("p", f"{n} items; {lost} unscored ({100 * lost / max(1, n):.1f}%)" + (f": {why}." if lost else ".")),
+        ("p", counted(results)),
         ("table", ["metric", "value", "95% interval", "floor"], rows)]
     blocks += [("p", note) for note in results["notes"]]
     shown = {k: (v["value"], v["low"], v["high"]) for k, v in results["metrics"].items() if 0 <= v["value"] <= 1}
     if shown:
-        blocks.append(("plot", Plot("Metrics, 95% intervals; a line marks the floor", "bars",
-                                    {k: (*v, results["floor"].get(k)) for k, v in shown.items()})))
+        blocks.append(("plot", Plot("Metrics, 95% intervals; a red line marks the floor", "bars",
+                                    {_named(k): (*v, results["floor"].get(k)) for k, v in shown.items()})))
     for title, header, table in result.tables:
         blocks += [("h2", title), ("table", header, table)]
     blocks += [("plot", plot) for plot in result.plots]
     run = results["run"]
-    flat = [[k, json.dumps(v, ensure_ascii=False) if isinstance(v, dict | list) else v] for k, v in run.items()]
+    flat = [[k, ", ".join(f"{a} {b}" for a, b in v.items()) or None if isinstance(v, dict) else v]
+            for k, v in run.items()]
     return [*blocks, ("h2", "This run"), ("table", ["what", "value"], flat)]
+
+
+LOWER = ("unsupported", "ece", "aurc", "mae", "lag", "jitter", "contradicted")  # how metrics begin or end
+
+
+def _named(metric: str) -> str:
+    """A metric's name, with an arrow where less is better."""
+    name = metric.removeprefix("offline_")
+    return f"{metric} ↓" if name.startswith(LOWER) or name.endswith(LOWER) else metric
 
 
 def number(value: Any) -> str:
@@ -140,7 +178,7 @@ def _bars(axes: Any, plot: Plot) -> None:
         if floor and floor[0] is not None:
             axes.plot([i - 0.4, i + 0.4], [floor[0]] * 2, color="crimson")
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.03)
 
 
 def _matrix(axes: Any, plot: Plot) -> None:
@@ -165,25 +203,34 @@ def leaderboard(paths: Sequence[Path], out: Path | None) -> str:
     for task in dict.fromkeys(r["task"] for r in runs):
         of = [r for r in runs if r["task"] == task]
         names = list(dict.fromkeys(name for r in of for name in r["metrics"]))
-        lead = LEAD.get(task, names[0] if names else "")
-        of.sort(key=lambda r: -r["metrics"].get(lead, {}).get("value", float("-inf")))
-        floors = [r["floor"] for r in of if r.get("floor")]
+        lead = next((m for m in (LEAD.get(task), *names) if any(m in r["metrics"] for r in of)), "")
+        of.sort(key=lambda r, lead=lead: _rank(r, lead))
         rows = [[r["model"], r["n"], r["unscored"], *(_interval(r["metrics"].get(m)) for m in names)] for r in of]
-        if floors:
-            rows.append(["(floor)", "", "", *(number(floors[0].get(m)) for m in names)])
-        blocks += [("h2", task), ("table", ["model", "n", "unscored", *names], rows)]
-        if len({r["n"] for r in of}) > 1:
+        floor = next((r["floor"] for r in of if r.get("floor")), None)
+        if floor is not None:
+            rows.append(["(floor)", "", "", *(number(floor.get(m)) for m in names)])
+        blocks += [("h2", task), ("table", ["model", "n", "unscored", *map(_named, names)], rows)]
+        data = {Path(str(r.get("run", {}).get("data"))).name for r in of}
+        if len(data) > 1:
+            blocks.append(("p", f"The runs are of different data ({', '.join(sorted(data))}): not to be compared."))
+        elif len({r["n"] for r in of}) > 1:
             blocks.append(("p", "The runs have different numbers of items: compare with care."))
     text = "\n\n".join(_markdown(b) for b in blocks) + "\n"
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        _put(out / "leaderboard.md", text)
-        _put(out / "leaderboard.html", page("Leaderboard", blocks))
-        _put(out / "leaderboard.json", json.dumps(runs, ensure_ascii=False, indent=1) + "\n")
+        folder(out)
+        put(out / "leaderboard.md", text)
+        put(out / "leaderboard.html", page("Leaderboard", blocks))
+        put(out / "leaderboard.json", json.dumps(runs, ensure_ascii=False, indent=1) + "\n")
     return text
 
 
-LEAD = {"fec-bench": "tem", "fer": "accuracy", "dfer": "accuracy", "au": "au_f1_macro", "va": "ccc", "fea": "rege"}
+LEAD = {"fec-bench": "tem", "fer": "accuracy", "dfer": "accuracy", "au": "au_f1_macro", "va": "ccc", "fea": "rege",
+        "faithfulness": "switch_faithful", "fidelity": "emotion_accuracy"}
+
+
+def _rank(run: Mapping[str, Any], metric: str) -> float:
+    value = run["metrics"].get(metric, {}).get("value", float("inf"))
+    return value if _named(metric) != metric or value == float("inf") else -value
 
 
 def _interval(value: Mapping[str, float] | None) -> str:

@@ -12,23 +12,27 @@ import json
 import platform
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from emoreason.asked import sha
 from emoreason.errors import UserError
 from emoreason.eval import models, report
+from emoreason.eval import rows as rowfile
 from emoreason.eval.answers import Answer, read_answer
 from emoreason.eval.faithfulness import FAITHFULNESS
 from emoreason.eval.fea import FEA
 from emoreason.eval.fec_bench import FEC_BENCH
-from emoreason.eval.judge import Judge, sha
+from emoreason.eval.judge import Judge
 from emoreason.eval.recognition import DFER, FER, VA
 from emoreason.eval.task import Context, Task
 from emoreason.eval.units import AU
 from emoreason.sources import SOURCES, Record, Reject, read
 
 TASKS: dict[str, Task] = {t.name: t for t in (FEC_BENCH, FEA, FER, DFER, AU, VA, FAITHFULNESS)}
+FIRST = 10  # answers that may fail at the start before a run stops
 SPLITS = ("test", "validation")  # the first that the data has is scored
 
 
@@ -53,11 +57,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generated", type=Path, help="fidelity: folder of generated clips")
     parser.add_argument("--reference", type=Path, help="fidelity: folder of real clips of the same names")
     parser.add_argument("--target", help="fidelity: the emotion that the clips should show")
-    parser.add_argument("--workers", type=int, default=1, help="questions asked at once, for a model behind a server")
+    parser.add_argument("--workers", type=int, default=1,
+                        help="questions asked at once, for a model behind a server; with --engine ray: actors")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local",
+                        help="ray: --workers actors on Ray Data, each with a model of its own (default: local)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; prints the report's head. Raises UserError."""
+    if args.results and args.task != "leaderboard":
+        raise UserError(f"eval {args.task} takes no {args.results[0]}; the data comes with --data")
+    if args.seed < 0:
+        raise UserError(f"--seed must be 0 or more, but is {args.seed}")
+    if args.limit is not None and args.limit < 1:
+        raise UserError(f"--limit must be at least 1, but is {args.limit}")
     if args.task == "leaderboard":
         print(report.leaderboard(args.results, args.out))
         return 0
@@ -65,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         return _fidelity(args)
     results = evaluate(TASKS[args.task], data=args.data, out=args.out, model=args.model, predictions=args.predictions,
                        source=args.source, split=args.split, limit=args.limit, seed=args.seed, judge=args.judge,
-                       options=_options(args.option), workers=args.workers)
+                       options=_options(args.option), workers=args.workers, engine=args.engine)
     _print(results, args.out)
     return 0
 
@@ -87,30 +100,34 @@ def _print(results: dict[str, Any], out: Path) -> None:
         floor = results["floor"].get(name)
         print(f"{name:24} {report.number(v['value']):>8}  [{report.number(v['low'])}, {report.number(v['high'])}]"
               + (f"  floor {report.number(floor)}" if floor is not None else ""))
-    print(f"{results['n']} items, {results['unscored']} unscored; report: {out / 'report.html'}")
+    print(f"{report.counted(results)} Report: {out / 'report.html'}")
 
 
 def evaluate(task: Task, *, data: Path | None, out: Path | None, model: str | models.Answerer | None = None,
              predictions: Path | None = None, source: str | None = None, split: str | None = None,
              limit: int | None = None, seed: int = 0, judge: str | Judge | None = None,
-             options: dict[str, str] | None = None, workers: int = 1) -> dict[str, Any]:
-    """One run; returns what results.json holds. ``model`` and ``judge`` may be objects (Answerer, Judge) too."""
+             options: dict[str, str] | None = None, workers: int = 1, engine: str = "local") -> dict[str, Any]:
+    """One run; returns what results.json holds. ``model`` and ``judge`` may be objects (Answerer, Judge) too. engine
+    "ray": ``workers`` actors ask, to which an object is sent."""
     if data is None or out is None:
         raise UserError(f"eval {task.name} needs --data FILE_OR_FOLDER and --out FOLDER")
     if (model is None) == (predictions is None):
         raise UserError("give either --model or --predictions FILE")
-    if limit is not None and limit < 1:
-        raise UserError(f"--limit must be at least 1, but is {limit}")
+    if judge is not None and not task.judged:
+        raise UserError(f"eval {task.name} has nothing for a judge to score: leave out --judge")
     everything, notes, context_options = _records(task, data, source, split, dict(options or {}))
+    report.folder(out)
     question, records = task.question(everything), everything[:limit]
     name = predictions.stem if predictions else model if isinstance(model, str) else type(model).__name__
-    this = {"task": task.name, "model": name, "data": str(data), "question": sha(question), "limit": limit}
+    weights = models.weights(model) if isinstance(model, str) else None
+    this = {"task": task.name, "model": name, "weights": weights, "data": str(data), "question": sha(question),
+            "limit": limit}
     if predictions is not None:
-        rows, more = _read_predictions(predictions, records)
+        rows, more = rowfile.predictions(predictions, [r.id for r in records], (*task.fields, "output"))
         notes += more
     else:
         assert model is not None
-        rows = _ask_all(model, records, question, out, this, workers)
+        rows = _ask_all(model, records, question, out, this, workers, task, engine)
     answers = [_answer(rows.get(r.id)) for r in records]
     asked = Judge(models.judge(judge), judge, out / "judge.jsonl") if isinstance(judge, str) else judge
     result = task.score(records, answers, Context(seed, asked, context_options))
@@ -120,8 +137,8 @@ def evaluate(task: Task, *, data: Path | None, out: Path | None, model: str | mo
     result.notes += notes
     prompts = {"question": sha(question)} if predictions is None else {}
     results = report.summary(task.name, str(name), len(records), result, {
-        "seed": seed, "versions": _versions(), "prompts": prompts, "data": str(data), "split": split, "limit": limit,
-        "options": dict(options or {}), "judge": asked.name if asked else None})
+        "seed": seed, "versions": _versions(), "weights": weights, "prompts": prompts, "data": str(data),
+        "split": split, "limit": limit, "options": dict(options or {}), "judge": asked.name if asked else None})
     report.write(out, results, result)
     return results
 
@@ -138,6 +155,8 @@ def _records(task: Task, data: Path, source: str | None, split: str | None,
     """The items to score, notes on what was left out, and the options that are the task's."""
     if source is not None and source not in SOURCES:
         raise UserError(f"there is no source {source!r}; known are {', '.join(sorted(SOURCES))}")
+    if not data.exists():
+        raise UserError(f"{data} does not exist; give the file or folder of the benchmark")
     names = [source] if source else list(task.sources)
     first: UserError | None = None
     for name in names:
@@ -155,8 +174,14 @@ def _records(task: Task, data: Path, source: str | None, split: str | None,
         read_ = [i for i in items if isinstance(i, Record)]
         rejects = [i for i in items if isinstance(i, Reject)]
         if any(task.gold(r) for r in read_):
-            return _chosen(task, read_, split), _notes(rejects, name, read_, task), {
+            kept = _chosen(task, read_, split)
+            chosen = list({r.id: r for r in kept}.values())
+            part = f", split {chosen[0].split}" if chosen[0].split and len({r.split for r in chosen}) == 1 else ""
+            return chosen, _notes(rejects, name + part, read_, len(kept) - len(chosen), task), {
                 k: v for k, v in options.items() if k in task.options}
+    if first is not None and len(names) > 1:
+        raise UserError(f"no reader of {task.name} fits {data}; {names[0]} says: {first}; tried too: "
+                        f"{', '.join(names[1:])}; name the right one with --source")
     raise first or UserError(f"{data} holds nothing that {task.name} could score; it reads {', '.join(names)}")
 
 
@@ -176,12 +201,14 @@ def _chosen(task: Task, records: list[Record], split: str | None) -> list[Record
     kept = [r for r in records if task.gold(r) and (split is None or r.split == split)]
     if not kept:
         raise UserError(f"no item has split {split!r}; the data has {', '.join(sorted(str(s) for s in there))}")
-    return list({r.id: r for r in kept}.values())
+    return kept
 
 
-def _notes(rejects: list[Reject], name: str, records: list[Record], task: Task) -> list[str]:
+def _notes(rejects: list[Reject], name: str, records: list[Record], twice: int, task: Task) -> list[str]:
     without = sum(not task.gold(r) for r in records)
     notes = [f"Read as {name}."]
+    if twice:
+        notes.append(f"{twice} items of the data have an id that came before: the last of each is scored.")
     if rejects:
         notes.append(f"{len(rejects)} records could not be read, first: {rejects[0]}.")
     if without:
@@ -189,76 +216,42 @@ def _notes(rejects: list[Reject], name: str, records: list[Record], task: Task) 
     return notes
 
 
-def _read_predictions(path: Path, records: Sequence[Record]) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """id -> row of a predictions file. Raises UserError for a file without a usable row."""
-    if not path.exists():
-        raise UserError(f"{path} does not exist; give a jsonl file with id and caption, emotion, aus or output")
-    rows, bad = {}, 0
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = _row(line)
-        if row is None:
-            bad += bool(line.strip())
-        else:
-            rows[str(row["id"])] = row
-    wanted = {r.id for r in records}
-    if not wanted & set(rows):
-        example = f"the data has ids such as {records[0].id!r}" + (f", the file {next(iter(rows))!r}" if rows else "")
-        raise UserError(f"{path} has no prediction for any item; {example}")
-    other = len(set(rows) - wanted)
-    return rows, ([f"{bad} lines of the predictions are no JSON object with an id."] if bad else []) + (
-        [f"{other} predictions are for items that were not scored."] if other else [])
-
-
-def _row(line: str) -> dict[str, Any] | None:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError:
-        return None
-    return row if isinstance(row, dict) and row.get("id") not in (None, "") else None
-
-
 def _answer(row: dict[str, Any] | None) -> Answer | None:
     return None if row is None or "error" in row else read_answer(row)
 
 
 def _ask_all(model: str | models.Answerer, records: Sequence[Record], question: str, out: Path, this: dict[str, Any],
-             workers: int) -> dict[str, dict[str, Any]]:
+             workers: int, task: Task, engine: str = "local") -> dict[str, dict[str, Any]]:
     """Ask what predictions.jsonl below ``out`` does not hold yet; a failure is a row with ``error``, asked again by
     the next run."""
     from tqdm import tqdm
 
-    path, about = out / "predictions.jsonl", out / "run.json"
-    if about.exists():
-        before = json.loads(about.read_text(encoding="utf-8"))
-        different = [k for k in this if k != "limit" and before.get(k) != this[k]]
-        if different:
-            raise UserError(f"{out} holds another run ({different[0]} was {before.get(different[0])!r}); "
-                            "choose another --out")
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    rows = {str(row["id"]): row for line in lines if (row := _row(line)) and "error" not in row}
-    missing = [r for r in records if r.id not in rows]
-    out.mkdir(parents=True, exist_ok=True)
-    about.write_text(json.dumps(this) + "\n", encoding="utf-8")
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()), encoding="utf-8")
+    path = out / "predictions.jsonl"
+    rows = rowfile.kept(path)
+    report.claim(out, this, bool(rows))
+    missing, done = [r for r in records if r.id not in rows], len(rows)
+    report.put(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows.values()))
     if missing:
-        answerer = models.load(model) if isinstance(model, str) else model
+        make = partial(models.load, model, task.maps, task.captions)
+        asked = (models.on_ray(make, missing, question, workers) if engine == "ray"
+                 else _asked(make(), missing, question, workers))
         with path.open("a", encoding="utf-8") as file:
-            for row in tqdm(_asked(answerer, missing, question, workers), total=len(missing), desc=this["task"],
-                            disable=None):
+            failed = 0
+            for row in tqdm(asked, total=len(missing), desc=this["task"], disable=None):
                 rows[row["id"]] = row
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()
+                failed += "error" in row
+                if failed == FIRST == len(rows) - done:
+                    raise UserError(f"the first {FIRST} answers all failed, the last with {row['error']}; mend that, "
+                                    "and run again")
     return rows
 
 
 def _asked(answerer: models.Answerer, records: Sequence[Record], question: str,
            workers: int) -> Iterator[dict[str, Any]]:
     def one(record: Record) -> dict[str, Any]:
-        try:
-            said = answerer.ask(models.media_of(record), question)
-            return {"id": record.id} | (said if isinstance(said, dict) else {"output": said})
-        except Exception as e:  # one bad file or answer must not end a run of hours
-            return {"id": record.id, "error": f"{type(e).__name__}: {str(e)[:200]}"}
+        return models.ask(answerer, record, question)
 
     if workers <= 1:
         yield from map(one, records)

@@ -17,8 +17,8 @@ Interval = dict[str, float]
 
 @dataclass(frozen=True)
 class Context:
-    """What scoring may use: seed of the bootstrap; judge: prompt -> text, or None for offline scoring; cache: folder
-    of the judge's answers; options: the task's own, from the command line."""
+    """What scoring may use: seed of the bootstrap; judge: a ``judge.Judge``, or None for offline scoring; options: the
+    task's own, from the command line."""
 
     seed: int = 0
     judge: Any = None
@@ -55,19 +55,24 @@ class Result:
 
 @dataclass(frozen=True)
 class Task:
-    """name; about: one line; field: what a prediction row must have (beside raw ``output``); sources: readers of
-    emoreason.sources that it takes, the first is the default; question(records) -> the words asked of a model;
+    """name; about: one line; fields: what it reads of a row of predictions (beside raw ``output``); sources: readers
+    of emoreason.sources that it takes, the first is the default; question(records) -> the words asked of a model;
     gold: whether a record has what is scored; score(records, answers, context), where an answer is None for an item
-    without a prediction; options: names of further settings it takes."""
+    without a prediction; options: names of further settings it takes; maps, captions: whether the models of ours are
+    asked for their AU maps too, and for a caption of a clip rather than an answer; judged: whether ``--judge`` adds
+    to it."""
 
     name: str
     about: str
-    field: str
+    fields: tuple[str, ...]
     sources: tuple[str, ...]
     question: Callable[[Sequence[Record]], str]
     gold: Callable[[Record], bool]
     score: Callable[[Sequence[Record], Sequence[Answer | None], Context], Result]
     options: tuple[str, ...] = ()
+    maps: bool = False
+    captions: bool = False
+    judged: bool = False
 
 
 def reasoning(answers: Sequence[Answer]) -> dict[str, np.ndarray]:

@@ -122,7 +122,7 @@ def _said(answer: Answer, number: int, threshold: float) -> float:
     return _level(answer.aus[number], threshold) if answer.aus and number in answer.aus else 0.0
 
 
-AU = Task("au", "action units: F1 at the official thresholds, subject-exclusive folds, ICC(3,1), MAE", "aus",
+AU = Task("au", "action units: F1 at the official thresholds, subject-exclusive folds, ICC(3,1), MAE", ("aus",),
           ("disfa", "bp4d", "csv", "synth", "fea20k", "faba"),
           lambda records: "Which facial action units are active in this face, and how strong is each (0-5)?",
           lambda r: bool(r.aus), _score, ("protocol", "folds"))

@@ -1,8 +1,7 @@
-"""Each task proves itself: gold is the best score, nothing the worst, malformed never raises; and the runner."""
+"""Each task proves itself: gold is the best score, nothing the worst, malformed never raises."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 from pathlib import Path
@@ -12,17 +11,16 @@ import pytest
 from PIL import Image
 
 from emoreason.errors import UserError
-from emoreason.eval import fidelity, report, stats
+from emoreason.eval import fidelity, maps, readings, stats
 from emoreason.eval.answers import Answer, read_answer
-from emoreason.eval.faithfulness import map_iou
+from emoreason.eval.faithfulness import pairs_of, shown
 from emoreason.eval.judge import Judge, JudgeError
-from emoreason.eval.models import Reasoned
-from emoreason.eval.run import TASKS, add_arguments, evaluate, run
+from emoreason.eval.run import TASKS
 from emoreason.eval.task import Context
 from emoreason.eval.units import folds_of
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.records import Evidence
-from emoreason.schema import Explanation, Observation, parse, render
+from emoreason.schema import Explanation, Observation, render
 from emoreason.sources import Record
 
 HERE = Path(__file__).parent
@@ -174,9 +172,72 @@ def test_a_story_that_ignores_the_face_is_not_faithful() -> None:
     story = [read_answer({"output": explain({a: 2.0 for a in ((12, 1) if "switched" in r.extra else (4, 15))})})
              for r in records]
     assert score("faithfulness", story, records).metrics["switch_only"]["value"] == 0
+
+
+def test_faithfulness_without_pairs_says_how_to_get_them() -> None:
+    records = [Record("a", "synth", aus={12: 3.0})]
+    with pytest.raises(UserError, match="--pairs both"):
+        score("faithfulness", [read_answer({"output": explain({12: 3.0})})], records)
+
+
+def test_maps_are_held_against_masks() -> None:
     mask = np.zeros((8, 8), bool)
     mask[2:4, 2:4] = True
-    assert map_iou(mask.astype(float), mask) == 1 and map_iou(1.0 - mask, mask) == 0
+    assert maps.map_iou(mask.astype(float), mask) == 1 and maps.map_iou(1.0 - mask, mask) == 0
+    points = np.random.default_rng(0).uniform(40, 60, (68, 2))
+    points[36], points[45] = (20, 40), (80, 40)  # the outer corners of the eyes
+    points[48], points[54], points[31], points[35] = (35, 75), (65, 75), (45, 55), (55, 55)
+    frame = np.array([(0.01, 0, 0), (0, 0.01, 0)])  # a picture of 100 px
+    smile = maps.expert_mask(points, 12, frame, (16, 16))
+    assert smile[11, 6] and smile[11, 10] and not smile[2, 8] and 0.05 < smile.mean() < 0.4
+
+
+def test_shown_is_where_the_picture_changed() -> None:
+    off = np.full((100, 100, 3), 90, np.uint8)
+    on = off.copy()
+    on[60:80, 20:40] = 200
+    frame = np.array([(0.01, 0, 0), (0, 0.01, 0)])
+    mask = maps.shown_mask(on, off, frame, (10, 10))
+    assert mask[6:8, 2:4].all() and mask.sum() <= 9 and not maps.shown_mask(off, off, frame, (10, 10)).any()
+
+
+def looking(right: bool, folder: Path) -> tuple[list[Record], list[Answer]]:
+    """Two pictures, AU12 on and off; its map looks at the place or elsewhere."""
+    points = np.full((68, 2), 50.0)
+    points[36], points[45], points[48], points[54], points[31], points[35] = (20, 30), (80, 30), (30, 70), (30, 70), (30, 70), (30, 70)
+    off = np.full((100, 100, 3), 90, np.uint8)
+    on = off.copy()
+    on[60:80, 20:40] = 200
+    values = np.zeros((len(MEASURED_AUS), 10, 10))
+    values[:, 0, 9] = np.array(MEASURED_AUS) != 12
+    values[MEASURED_AUS.index(12), *((slice(6, 8), slice(2, 4)) if right else (slice(0, 2), slice(7, 9)))] = 1
+    packed = json.loads(json.dumps(maps.pack(values, np.array([(0.01, 0, 0), (0, 0.01, 0)]))))
+    records = []
+    for name, picture, extra in (("a", off, {}), ("b", on, {"switched": 12})):
+        Image.fromarray(picture).save(folder / f"{name}.png")
+        records.append(Record(name, "synth", media=str(folder / f"{name}.png"), aus={12: 3.0 * (name == "b")},
+                              extra={"pair": "0", "landmarks": points.tolist()} | extra))
+    return records, [read_answer({"output": explain(r.aus if r.aus[12] else {}), "maps": packed}) for r in records]
+
+
+@pytest.mark.parametrize(("right", "value"), [(True, 1.0), (False, 0.0)])
+def test_the_switched_au_is_looked_at(right: bool, value: float, tmp_path: Path) -> None:
+    records, answers = looking(right, tmp_path)
+    metrics = score("faithfulness", answers, records).metrics
+    assert metrics["map_iou_shown"]["value"] == value and (metrics["map_iou"]["value"] > 0.1) == right
+    floor = score("faithfulness", answers, records).floor
+    assert floor["map_iou_shown"] == 0 and set(floor) >= {"map_iou"}
+    (tmp_path / "a.png").unlink()
+    assert shown(pairs_of(list(zip(records, answers, strict=True)))[0]) is None
+    assert read_answer({"output": "", "maps": {"shape": [2], "data": "x"}}).maps is None
+
+
+def test_regions_that_are_hidden_are_not_held_against_it() -> None:
+    first = Record("a", "synth", aus={12: 3.0, 26: 2.0}, extra={"pair": "0"})
+    second = Record("b", "synth", aus={12: 3.0, 26: 2.0}, extra={"pair": "0", "occluded": 12, "covered": ["lips", "jaw"]})
+    answers = [read_answer({"output": explain(a)}) for a in ({12: 3.0, 26: 2.0, 4: 1.5}, {4: 1.5})]
+    metrics = score("faithfulness", answers, [first, second]).metrics
+    assert metrics["occlusion_gone"]["value"] == metrics["occlusion_only"]["value"] == 1
 
 
 # --- fidelity ----------------------------------------------------------------------------------------------------
@@ -201,6 +262,13 @@ def test_fidelity_of_the_reference_itself_is_perfect() -> None:
     assert result.notes[0] == "Nothing fails by these measures." and not result.unscored
 
 
+def test_fidelity_to_a_target_alone() -> None:
+    result = fidelity.score([(str(i), clip(emotion="happiness" if i else "fear"), None, "happiness") for i in range(4)])
+    assert result.metrics["emotion_accuracy"]["value"] == 0.75 and not {"au_mae", "apex_lag"} & set(result.metrics)
+    assert not result.tables and "1 of 4 clips do not look like the target" in result.notes[0]
+    assert not fidelity.score([("a", None, None, "happiness")]).metrics
+
+
 @pytest.mark.parametrize(("made", "says"), [
     (clip(late=0.4), "movements peak 0.4"), (clip(gain=0.2), "AU12 (lip corner puller) is too weak"),
     (clip(emotion="neutral"), "3 of 3 clips do not look like the target (happiness), most often neutral"),
@@ -217,15 +285,53 @@ def test_fidelity_command(tmp_path: Path) -> None:
         for n in names:
             (tmp_path / folder / f"{n}.mp4").write_bytes(b"")
     seen = {"a.mp4": clip(), "b.mp4": None}
-    results = fidelity.evaluate(tmp_path / "made", tmp_path / "out", tmp_path / "real", "happy",
-                                read=lambda path: seen[Path(path).name])
+    asked: list[str] = []
+
+    def read(path: str) -> Evidence | None:
+        asked.append(path)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return seen[Path(path).name]
+
+    with pytest.raises(KeyboardInterrupt):
+        fidelity.evaluate(tmp_path / "made", tmp_path / "out", tmp_path / "real", "happy", read=read)
+    results = fidelity.evaluate(tmp_path / "made", tmp_path / "out", tmp_path / "real", "happy", read=read)
+    assert len(asked) == 5, "the killed run went on where it stopped"
     assert (results["task"], results["n"], results["unscored"]) == ("fidelity", 2, 1)
+    with pytest.raises(UserError, match="another run"):
+        fidelity.evaluate(tmp_path / "real", tmp_path / "out", target="happy", read=read)
     assert json.loads((tmp_path / "out/results.json").read_text())["metrics"]["emotion_accuracy"]["value"] == 1
     assert "1 generated clips have no reference" in (tmp_path / "out/report.md").read_text()
     with pytest.raises(UserError, match="--target"):
         fidelity.evaluate(tmp_path / "made", tmp_path / "out")
     with pytest.raises(UserError, match="no clips"):
         fidelity.evaluate(tmp_path / "out", tmp_path / "o", target="sad")
+
+
+def test_what_fidelity_reads_is_kept_whole() -> None:
+    whole = clip(noise=0.3)
+    row = json.loads(json.dumps(readings.pack(whole)))
+    again = readings.unpack(row)
+    assert again is not None and fidelity.compare(again, whole).mae.max() < 1e-3
+    assert readings.pack(None) is readings.unpack(None) is None
+
+
+def test_a_clip_that_cannot_be_read_is_unscored(tmp_path: Path) -> None:
+    for folder in ("made", "real"):
+        (tmp_path / folder).mkdir()
+        for n in "abc":
+            (tmp_path / folder / f"{n}.mp4").write_bytes(b"")
+
+    def read(path: str) -> Evidence | None:
+        if path.endswith("made/b.mp4"):
+            raise OSError("broken")
+        return None if path.endswith("real/c.mp4") else clip()
+
+    results = fidelity.evaluate(tmp_path / "made", tmp_path / "out", tmp_path / "real", read=read)
+    assert results["unscored_reasons"] == {"OSError: broken": 1, "no face in the reference clip": 1}
+    assert results["metrics"]["au_mae"]["value"] == 0 and results["n"] == 3
+    rows = [json.loads(line) for line in (tmp_path / "out/items.jsonl").read_text().splitlines()]
+    assert {r["id"] for r in rows} == set("abc")
 
 
 def test_votes_share() -> None:
@@ -291,6 +397,7 @@ def test_judge_scores_and_cache(tmp_path: Path) -> None:
     result = TASKS["fec-bench"].score(records, answers, Context(judge=judge))
     assert result.metrics["tem"]["value"] == result.metrics["offline_tem"]["value"] == 1
     assert result.metrics["correctness"]["value"] == 4 and set(result.prompts) == {"events", "relations", "score"}
+    assert "tem" not in result.floor and 0 < result.floor["offline_tem"] < 1, "the parser's floor is not the judge's"
     before = len(asked)
     again = Judge(lambda p: pytest.fail("asked again"), "fake", tmp_path / "judge.jsonl")
     assert TASKS["fec-bench"].score(records, answers, Context(judge=again)).metrics == result.metrics
@@ -312,170 +419,3 @@ def test_a_failing_judge_leaves_items_unscored(answer: str | None) -> None:
     result = TASKS["fec-bench"].score(records, [gold("fec-bench", r) for r in records], Context(judge=Judge(complete, "x")))
     assert len(result.unscored) == 3 and "tem" not in result.metrics and result.metrics["offline_tem"]["value"] == 1
     assert all("judge" in why for why in result.unscored.values())
-
-
-# --- the runner --------------------------------------------------------------------------------------------------
-
-
-def pictures(root: Path, each: int = 4) -> Path:
-    for emotion in ("anger", "happiness", "sadness"):
-        (root / emotion).mkdir(parents=True)
-        for i in range(each):
-            Image.new("L", (48, 48), 40 * i).save(root / emotion / f"{i}.png")
-    return root
-
-
-def command(*words: str | Path) -> int:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return run(parser.parse_args([str(w) for w in words]))
-
-
-def test_predictions_to_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data, said = pictures(tmp_path / "data"), tmp_path / "said.jsonl"
-    rows = [{"id": f"{e}/{i}.png", "emotion": e} for e in ("anger", "happiness", "sadness") for i in range(4)]
-    said.write_text("\n".join(map(json.dumps, rows[:-1])) + "\nnot json\n" + json.dumps({"id": "z", "emotion": "fear"}))
-    assert command("fer", "--predictions", said, "--data", data, "--out", tmp_path / "run") == 0
-    results = json.loads((tmp_path / "run/results.json").read_text())
-    assert {k: results[k] for k in ("task", "model", "n", "unscored")} == {
-        "task": "fer", "model": "said", "n": 12, "unscored": 1}
-    assert set(results["metrics"]["accuracy"]) == {"value", "low", "high"} and results["metrics"]["accuracy"]["value"] == 1
-    assert results["unscored_reasons"] == {"no prediction": 1} and results["run"]["seed"] == 0
-    assert {"python", "numpy"} <= set(results["run"]["versions"])
-    page = (tmp_path / "run/report.html").read_text()
-    assert page.count("<svg") >= 2 and not re.search(r"(?:src|href)=.?http", page) and "1 unscored" in page
-    assert "| accuracy | 1.0000 |" in (tmp_path / "run/report.md").read_text()
-    assert len((tmp_path / "run/items.jsonl").read_text().splitlines()) == 12
-    assert "accuracy" in capsys.readouterr().out
-    assert command("fer", "--predictions", said, "--data", data, "--out", tmp_path / "run", "--limit", "8") == 0
-    assert json.loads((tmp_path / "run/results.json").read_text())["n"] == 8
-
-
-class Model:
-    def __init__(self, fail_after: int = 10**9) -> None:
-        self.asked, self.fail_after = 0, fail_after
-
-    def ask(self, media, question: str) -> str:
-        self.asked += 1
-        if self.asked > self.fail_after:
-            raise KeyboardInterrupt
-        assert media.shape == (48, 48, 3) and "anger, happiness, sadness" in question
-        if media[0, 0, 0] == 80:
-            raise RuntimeError("out of memory")
-        return EXPLAINED
-
-
-def test_a_killed_run_goes_on(tmp_path: Path) -> None:
-    data, out = pictures(tmp_path / "data"), tmp_path / "run"
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(TASKS["fer"], data=data, out=out, model=Model(fail_after=5))
-    with (out / "predictions.jsonl").open("a") as file:
-        file.write('{"id": "anger/3.png", "outp')  # cut off in the middle of a row
-    model = Model()
-    results = evaluate(TASKS["fer"], data=data, out=out, model=model)
-    assert model.asked == 12 - 4  # five were asked, of which one failed
-    assert results["n"] == 12 and results["unscored"] == 3
-    assert results["unscored_reasons"] == {"RuntimeError: out of memory": 3}
-    assert results["metrics"]["accuracy"]["value"] == pytest.approx(1 / 3)
-    with pytest.raises(UserError, match="another run"):
-        evaluate(TASKS["fer"], data=pictures(tmp_path / "else"), out=out, model=model)
-    assert evaluate(TASKS["fer"], data=data, out=tmp_path / "b", model=Model(), workers=3)["unscored"] == 3
-
-
-def test_leaderboard(tmp_path: Path) -> None:
-    data = pictures(tmp_path / "data")
-    for name, right in (("weak", 1), ("strong", 3)):
-        rows = [{"id": f"{e}/{i}.png", "emotion": e if k < right else "fear"}
-                for k, e in enumerate(("anger", "happiness", "sadness")) for i in range(4)]
-        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
-        evaluate(TASKS["fer"], data=data, out=tmp_path / name, predictions=tmp_path / f"{name}.jsonl")
-    text = report.leaderboard([tmp_path / "weak", tmp_path / "strong/results.json"], tmp_path / "board")
-    assert text.index("strong") < text.index("weak") and (tmp_path / "board/leaderboard.html").exists()
-    with pytest.raises(UserError, match="results.json"):
-        report.leaderboard([tmp_path / "data"], None)
-
-
-@pytest.mark.parametrize(("words", "said"), [
-    ([], "--data"), (["--data", "D", "--out", "O"], "--model or --predictions"),
-    (["--data", "D", "--out", "O", "--predictions", "gone.jsonl"], "gone.jsonl does not exist"),
-    (["--data", "gone", "--out", "O", "--predictions", "P"], "gone does not exist"),
-    (["--data", "D", "--out", "O", "--predictions", "P", "--limit", "0"], "--limit"),
-    (["--data", "D", "--out", "O", "--predictions", "P", "--option", "fold"], "KEY=VALUE"),
-    (["--data", "D", "--out", "O", "--predictions", "P", "--option", "fold=2"], "fold is not known"),
-    (["--data", "D", "--out", "O", "--predictions", "P", "--source", "x"], "no source 'x'"),
-    (["--data", "D", "--out", "O", "--predictions", "P", "--split", "train"], "split 'train'"),
-    (["--data", "D", "--out", "O", "--predictions", "P"], "no prediction for any item"),
-])
-def test_mistakes_are_one_line(words: list[str], said: str, tmp_path: Path) -> None:
-    pictures(tmp_path / "D")
-    (tmp_path / "P").write_text('{"id": "unknown", "emotion": "sad"}\n')
-    named = [str(tmp_path / w) if w in ("D", "O", "P", "gone", "gone.jsonl") else w for w in words]
-    with pytest.raises(UserError) as caught:
-        command("fer", *named)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
-
-
-# --- each task on files laid out as its sets are published -----------------------------------------------------------
-
-
-def lay_out(task: str, root: Path) -> tuple[Path, list[dict]]:
-    """A small benchmark on disk and its gold predictions."""
-    if task == "fec-bench":
-        rows = [{"id": i, "video": f"DFEW/{i}.mp4", "caption": c} for i, c in enumerate(CAPTIONS[:10])]
-        (root / "test.json").write_text(json.dumps(rows))
-        return root / "test.json", [{"id": str(r["id"]), "caption": r["caption"]} for r in rows]
-    if task == "dfer":
-        lists = root / "split/single/no_caption/set_2"
-        lists.mkdir(parents=True)
-        for name in ("train", "test"):
-            (lists / f"{name}.txt").write_text("".join(f"{i:05d}.mp4 {'anxiety' if i % 2 else 'anger'}\n" for i in range(10)))
-        return root, [{"id": f"{i:05d}", "emotion": "anxiety" if i % 2 else "angry"} for i in range(10)]
-    if task == "au":
-        for s in ("SN001", "SN002", "SN003"):
-            folder = root / "ActionUnit_Labels" / s
-            folder.mkdir(parents=True)
-            for a in (1, 2, 4, 5, 6, 9, 12, 15, 17, 20, 25, 26):
-                (folder / f"{s}_au{a}.txt").write_text("".join(f"{f},{(f + a) % 6}\n" for f in range(1, 5)))
-        return root, [{"id": f"{s}/{f}", "aus": {str(a): (f + a) % 6 for a in (1, 2, 4, 6, 9, 12, 25, 26)}}
-                      for s in ("SN001", "SN002", "SN003") for f in range(1, 5)]
-    if task == "va":
-        table = "image,valence,arousal\n" + "".join(f"{i}.jpg,{i / 10 - 0.4:.1f},{0.3 - i / 20:.2f}\n" for i in range(9))
-        (root / "own.csv").write_text(table)
-        return root / "own.csv", [{"id": f"{i}.jpg", "valence": round(i / 10 - 0.4, 1), "arousal": round(0.3 - i / 20, 2)}
-                                  for i in range(9)]
-    text = "<think>The brows are lowered (AU4).</think><answer>anger</answer>"
-    rows = [{"id": f"q{i}", "image": f"{i}.jpg", "AUs": ["AU4"], "labels": ["anger"], "description": text} for i in range(9)]
-    (root / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return root / "test.jsonl", [{"id": f"q{i}", "output": text} for i in range(9)]
-
-
-@pytest.mark.parametrize(("task", "figure", "options"), [
-    ("fec-bench", "tem", {}), ("dfer", "uar", {"fold": "2"}), ("au", "au_f1_macro", {}), ("va", "ccc", {}),
-    ("fea", "accuracy", {})])
-def test_a_smoke_run_of_each_task(task: str, figure: str, options: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    data, rows = lay_out(task, tmp_path / "data")
-    said = tmp_path / "gold.jsonl"
-    said.write_text("\n".join(map(json.dumps, rows)))
-    results = evaluate(TASKS[task], data=data, out=tmp_path / "out", predictions=said, options=options)
-    assert results["metrics"][figure]["value"] == pytest.approx(1) and results["unscored"] == 0
-    assert results["n"] == len(rows)
-    assert evaluate(TASKS[task], data=data, out=tmp_path / "out", predictions=said, options=options, limit=8)["n"] == 8
-    assert (tmp_path / "out/report.html").stat().st_size > 5000
-
-
-def test_a_reasoner_as_model() -> None:
-    x = Explanation(interpretation="No face was found, so there is nothing to read.")
-
-    class Said:
-        text, explanation, evidence = x.interpretation, x, None
-
-    class Fake:
-        def ask(self, media, question):
-            return [Said]
-
-    row = Reasoned(Fake()).ask(np.zeros((4, 4, 3), np.uint8), "?")
-    assert read_answer(row).emotions == () and "evidence" not in row
-    Said.text, Said.explanation, Said.evidence = EXPLAINED, parse(EXPLAINED), clip()
-    row = Reasoned(Fake()).ask("clip.mp4", "?")
-    assert row["output"] == EXPLAINED and set(row["evidence"]) == {str(a) for a in MEASURED_AUS}

@@ -1,4 +1,6 @@
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +34,14 @@ def test_gold_scores_one_and_empty_scores_nothing():
     assert scores.agreement(gold) == 1.0
 
 
+def test_naming_more_emotions_never_pays():
+    two, three = explain({1: 2}, "fear, surprise"), explain({1: 2}, "fear, surprise, sadness")
+    assert scores.emotion_score(two, "fear") == pytest.approx(2 / 3) and scores.emotion_score(two, "surprise") == pytest.approx(1 / 3)
+    assert sum(scores.emotion_score(three, e) for e in three.emotions) == pytest.approx(1)
+    assert scores.emotion_score(three, "anger") == 0
+    assert scores.agreement(explain({1: 2.5, 4: 2, 15: 2}, "sadness, happiness")) < scores.agreement(HONEST) == 1
+
+
 def test_unsupported_claims_are_named():
     x = explain({1: 2.4, 9: 2.0, 15: 4.9}, absent=(4,))
     assert scores.unsupported(x, GOLD) == [9, 15, 4]
@@ -46,36 +56,36 @@ def test_calibration_rewards_honest_doubt():
     assert scores.calibration(sure, "anger") < scores.calibration(silent, "anger") < scores.calibration(sure, "sadness")
 
 
-CHEATS = {
-    "all AUs": render(explain({a: 2.5 for a in (*GOLD, *ABSENT_REST)})),
-    "prototype of another emotion": render(explain({4: 3, 5: 3, 7: 3, 23: 3}, "sadness")),
-    "the label alone": "<think>Interpretation: It looks sad.</think><answer>sadness</answer>",
-    "empty thinking": "<think></think><answer>sadness</answer>",
-    "no tags": "sadness",
-    "answer twice": render(HONEST) + "<answer>sadness</answer>",
-    "contradiction": render(explain({6: 3, 12: 4}, "sadness")),
-    "everything denied": render(explain({}, absent=(1, 4, 15))),
-    "prompt echo": "<|user|>Why does this face look sad?",
-    "unknown AU": render(HONEST).replace("AU15", "AU99"),
-    "full confidence in the wrong name": render(explain({1: 2.4, 4: 2.1, 15: 1.8}, "anger", 1.0)),
-}
-WEIGHTS = {"format": 0.5, "emotion": 1.0, "au": 1.0, "evidence": 1.0, "agreement": 0.3, "calibration": 0.5, "length": 0.1}
+spec = importlib.util.spec_from_file_location("cheats", Path(__file__).parent.parent / "tools" / "cheats.py")
+cheats = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(cheats)
 
 
-def total(text):
-    columns = {"label": ["sadness"], "aus": [json.dumps({**GOLD, **ABSENT_REST})], "measured": [json.dumps({**GOLD, **ABSENT_REST})]}
-    return sum(w * (rewards.REWARDS[k]([text], **columns)[0] or 0.0) for k, w in WEIGHTS.items())
-
-
-@pytest.mark.parametrize("name", CHEATS)
+@pytest.mark.parametrize("name", cheats.CHEATS)
 def test_every_cheat_earns_less_than_an_honest_answer_with_a_mistake(name):
-    assert total(CHEATS[name]) < total(render(ONE_MISTAKE)) < total(render(HONEST))
+    mistaken = min(cheats.ours(text) for text in cheats.HONEST.values())
+    assert cheats.ours(cheats.CHEATS[name]) < mistaken < cheats.ours(cheats.HONEST["honest"])
+
+
+def test_without_true_aus_the_label_alone_does_not_pay():
+    """Real photos have a label and no coded AUs: what facenet measured is all that the AUs are held against."""
+    known = {**cheats.HONEST, **cheats.CHEATS}
+    earned = {name: cheats.ours(text, face=None) - cheats.REWARDS["au"]([text], aus=[json.dumps({str(a): v for a, v in cheats.FACE.items()})])[0]
+              for name, text in known.items()}
+    worst = min(earned[k] for k in cheats.HONEST)
+    assert all(earned[k] < worst for k in cheats.CHEATS), earned
+
+
+def test_the_published_formula_pays_for_cheats():
+    mistaken = min(cheats.facial_r1(text) for text in cheats.HONEST.values())
+    paid = {name for name, text in cheats.CHEATS.items() if cheats.facial_r1(text) >= mistaken}
+    assert paid == {"repeated tags", "tags within tags", "negated AUs"}
 
 
 def test_rewards_never_raise_and_know_when_they_do_not_apply():
     odd = ["", "<think>", "<think>(AU4, 9)</think><answer>x</answer>", "\x00" * 50]
     for name, reward in rewards.REWARDS.items():
-        got = reward(odd, label=[None] * 4, aus=[None] * 4, measured=[None] * 4)
+        got = reward(odd, label=[None] * 4, aus=[None] * 4, measured=[None] * 4, abstain=[None] * 4)
         assert len(got) == 4, name
     assert rewards.au_reward(odd, aus=[None] * 4) == [None] * 4
 
