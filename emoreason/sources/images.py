@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -82,7 +83,7 @@ def _parquet(path: Path) -> Items:
     missing = {"image", "label"} - set(table.schema_arrow.names)
     if missing:
         raise UserError(f"{path}: no column {min(missing)!r}; the columns are {', '.join(table.schema_arrow.names)}")
-    split, line = split_of_name(path.name), 0
+    split, line, labels = split_of_name(path.name), 0, _labels(table.schema_arrow)
 
     def make(row: Row) -> Record:
         image = row.get("image")
@@ -90,12 +91,24 @@ def _parquet(path: Path) -> Items:
             raise BadField("image", "holds no bytes")
         name = image.get("path")
         return Record(f"{path.stem}/{row.line}", "fer2013", image=image["bytes"], split=split,
-                      emotion=row.emotion("label", FER2013), extra=some(file=name))
+                      emotion=row.emotion("label", labels), extra=some(file=name))
 
     for batch in table.iter_batches(256, columns=["image", "label"]):
         for data in batch.to_pylist():
             line += 1
             yield Row(str(path), line, data).record(make)
+
+
+def _labels(schema: Any) -> dict[str, str] | None:
+    """What the numbers of a label column mean: the names that ``datasets`` writes into the file, else FER2013's; None
+    where the labels are words."""
+    if "string" in str(schema.field("label").type):
+        return None
+    try:
+        names = json.loads(schema.metadata[b"huggingface"])["info"]["features"]["label"]["names"]
+        return {str(i): str(name) for i, name in enumerate(names)}
+    except (KeyError, TypeError, ValueError):
+        return FER2013
 
 
 @source("ferplus", "fer2013new.csv (Usage, Image name, votes), with fer2013.csv or FER2013Train/*.png beside it",

@@ -236,20 +236,30 @@ def read(name: str, path: str | Path, **options: Any) -> Items:
         items = SOURCES[name].read(Path(path), **options)
     except TypeError as e:
         raise UserError(f"source {name}: {e}") from None
+    except OSError as e:
+        raise _unreadable(name, str(path), e) from None
     return _checked(name, str(path), items)
+
+
+def _unreadable(name: str, path: str, e: OSError) -> UserError:
+    return UserError(f"{e.filename or path} cannot be read as {name} ({e.strerror or e}); expected: "
+                     f"{SOURCES[name].form}")
 
 
 def _checked(name: str, path: str, items: Items) -> Items:
     first: Reject | None = None
     empty, terms = True, SOURCES[name].licence
-    for item in items:
-        if isinstance(item, Reject):
-            first = first or item
-        else:
-            empty = False
-            if item.licence is None and terms is not None:
-                item = replace(item, licence=terms)
-        yield item
+    try:
+        for item in items:
+            if isinstance(item, Reject):
+                first = first or item
+            else:
+                empty = False
+                if item.licence is None and terms is not None:
+                    item = replace(item, licence=terms)
+            yield item
+    except OSError as e:
+        raise _unreadable(name, path, e) from None
     if empty and first is not None:
         raise UserError(f"not one record of {path} could be read as {name}; first: {first}; expected: "
                         f"{SOURCES[name].form}")
