@@ -23,6 +23,7 @@ COURSE = 8  # samples of an AU's course over a clip
 LEVELS, TILTS = 26, 11  # knots of the intensity (0-5 in steps of 0.2) and of the side difference (-5..5 in steps of 1)
 OPENAI_DATASET_MEAN, OPENAI_DATASET_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 READOUT = 2 * len(EMOTIONS) + 2 + 3  # probabilities, scaled logits, valence and arousal, pose
+CACHE = "cache" if "cache" in BaseModelOutputWithPast.__dataclass_fields__ else "past_key_values"  # renamed in 5.24
 
 
 class EmoReasonConfig(PretrainedConfig):
@@ -104,15 +105,15 @@ class MediaEncoder(nn.Module):
         self.au_embedding = nn.Embedding(k, width)
         self.absent = nn.Embedding(3, width)  # no scene, no face, no AUs
 
-    def forward(self, pixel_values: Tensor) -> list[Tensor]:
-        """(N, T, 2, 3, S, S) -> N tensors (tokens, width)."""
+    def forward(self, pixel_values: Tensor, face: dict[str, Tensor] | None = None) -> list[Tensor]:
+        """(N, T, 2, 3, S, S) -> N tensors (tokens, width). face: what ``read`` gave for it, where that is known."""
         n, t = pixel_values.shape[:2]
         there = pixel_values.flatten(3).amax(-1) > 0  # N, T, 2
         frames = there.any(2).sum(1).clamp_min(1)  # of each media
         drop = torch.zeros(n, 3, dtype=torch.bool, device=pixel_values.device)
         if self.training and any(self.config.dropout):
             drop = torch.rand(n, 3, device=drop.device) < drop.new_tensor(self.config.dropout, dtype=torch.float)
-        face = self.read(pixel_values[:, :, 1].flatten(0, 1), n)
+        face = self.read(pixel_values[:, :, 1].flatten(0, 1), n) if face is None else face
         scene = self._scene(pixel_values[:, :, 0], there[..., 0])
         out = []
         for i in range(n):
@@ -153,11 +154,14 @@ class MediaEncoder(nn.Module):
         return self.scene_projector(pooled)
 
     def read(self, crops: Tensor, n: int) -> dict[str, Tensor]:
-        """facenet on crops (N*T, 3, S, S); every output as (N, T, ...)."""
+        """facenet on crops (N*T, 3, S, S); every output as (N, T, ...), zeros where a crop is missing."""
         trains = any(p.requires_grad for p in self.facenet.parameters())
         self.facenet.train(self.training and trains)
+        there = crops.flatten(1).amax(1) > 0  # frames that only fill a shorter clip up are not read
+        there[0] |= ~there.any()
         with torch.set_grad_enabled(trains and torch.is_grad_enabled()):
-            out = self.facenet.mirrored(prepare(crops.to(self.facenet.au_bias.dtype)))
+            seen = self.facenet.mirrored(prepare(crops[there].to(self.facenet.au_bias.dtype)))
+        out = {k: v.new_zeros(len(crops), *v.shape[1:]).index_put((there,), v) for k, v in seen.items()}
         out["emotion"] = out["emotion"] / self.config.emotion_temperature
         p = out["emotion"].softmax(-1)
         out["readout"] = torch.cat([p, out["emotion"].clamp(-8, 8) / 4, out["affect"], out["pose"] / 45], -1)
@@ -181,7 +185,8 @@ class EmoReasonPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_flash_attn = True
-    _skip_keys_device_placement = "past_key_values"
+    _skip_keys_device_placement = [CACHE]
+    _keep_in_fp32_modules_strict = {"encoder"}  # small, and its figures are the evidence
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear):
@@ -193,11 +198,11 @@ class EmoReasonPreTrainedModel(PreTrainedModel):
 
 
 class EmoReasonModel(EmoReasonPreTrainedModel):
-    """Encoder and language model without the output head."""
+    """Encoder and language model (``language_model`` in place of a new one) without the output head."""
 
-    def __init__(self, config: EmoReasonConfig) -> None:
+    def __init__(self, config: EmoReasonConfig, language_model: nn.Module | None = None) -> None:
         super().__init__(config)
-        self.language_model = AutoModel.from_config(config.text_config)
+        self.language_model = language_model or AutoModel.from_config(config.text_config)
         self.encoder = MediaEncoder(config, self.language_model.get_input_embeddings().embedding_dim)
         self.post_init()
 
@@ -219,13 +224,13 @@ class EmoReasonModel(EmoReasonPreTrainedModel):
         return embeds.masked_scatter(slots[..., None], media)
 
     def forward(self, input_ids: Tensor | None = None, pixel_values: Tensor | None = None,
-                attention_mask: Tensor | None = None, position_ids: Tensor | None = None, past_key_values: Any = None,
+                attention_mask: Tensor | None = None, position_ids: Tensor | None = None,
                 inputs_embeds: Tensor | None = None, use_cache: bool | None = None,
                 **kwargs: Any) -> BaseModelOutputWithPast:
         if inputs_embeds is None:
             inputs_embeds = self.embed(input_ids, pixel_values)
         return self.language_model(inputs_embeds=inputs_embeds, attention_mask=attention_mask, use_cache=use_cache,
-                                   position_ids=position_ids, past_key_values=past_key_values, **kwargs)
+                                   position_ids=position_ids, **kwargs)
 
 
 class EmoReasonForConditionalGeneration(EmoReasonPreTrainedModel, GenerationMixin):
@@ -233,11 +238,13 @@ class EmoReasonForConditionalGeneration(EmoReasonPreTrainedModel, GenerationMixi
 
     _tied_weights_keys = {"lm_head.weight": "model.language_model.embed_tokens.weight"}
 
-    def __init__(self, config: EmoReasonConfig) -> None:
+    def __init__(self, config: EmoReasonConfig, language_model: nn.Module | None = None) -> None:
         super().__init__(config)
-        self.model = EmoReasonModel(config)
-        words, width = self.model.get_input_embeddings().weight.shape
-        self.lm_head = nn.Linear(width, words, bias=False)
+        self.model = EmoReasonModel(config, language_model)
+        words = self.model.get_input_embeddings()
+        self.lm_head = nn.Linear(words.embedding_dim, words.num_embeddings, bias=False)
+        name = next(n for n, m in self.model.named_modules() if m is words)  # language models differ in it
+        self._tied_weights_keys = {"lm_head.weight": f"model.{name}.weight"}
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -262,24 +269,25 @@ class EmoReasonForConditionalGeneration(EmoReasonPreTrainedModel, GenerationMixi
         loss = None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=logits.shape[-1], **kwargs)
-        return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=out.past_key_values,
-                                      hidden_states=out.hidden_states, attentions=out.attentions)
+        return CausalLMOutputWithPast(loss=loss, logits=logits, hidden_states=out.hidden_states,
+                                      attentions=out.attentions, **{CACHE: out.get(CACHE)})
 
     def prepare_inputs_for_generation(self, input_ids: Tensor, pixel_values: Tensor | None = None,
-                                      **kwargs: Any) -> dict[str, Any]:
-        inputs = super().prepare_inputs_for_generation(input_ids, **kwargs)
-        cache = kwargs.get("past_key_values")
+                                      inputs_embeds: Tensor | None = None, **kwargs: Any) -> dict[str, Any]:
+        inputs = super().prepare_inputs_for_generation(input_ids, inputs_embeds=inputs_embeds, **kwargs)
+        cache = kwargs.get(CACHE)
         first = cache is None or cache.get_seq_length() == 0
         inputs["pixel_values"] = pixel_values if first else None
         return inputs
 
     @torch.inference_mode()
-    def evidence(self, pixel_values: Tensor) -> list[Evidence | None]:
-        """What facenet reads off each media: the same figures that its AU tokens carry. None without a face."""
+    def evidence(self, pixel_values: Tensor, read: dict[str, Tensor] | None = None) -> list[Evidence | None]:
+        """What facenet reads off each media: the same figures that its AU tokens carry. None without a face.
+        read: what ``encoder.read`` gave for it, where that is known."""
         encoder = self.model.encoder.eval()
         there = pixel_values[:, :, 1].flatten(2).amax(-1) > 0
-        face = {k: v.float().cpu().numpy() for k, v in
-                encoder.read(pixel_values[:, :, 1].flatten(0, 1), len(pixel_values)).items()}
+        read = encoder.read(pixel_values[:, :, 1].flatten(0, 1), len(pixel_values)) if read is None else read
+        face = {k: v.float().cpu().numpy() for k, v in read.items()}
         out: list[Evidence | None] = []
         for i, good in enumerate(there.cpu().numpy()):
             p = face["readout"][i, good, :len(EMOTIONS)]
