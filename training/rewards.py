@@ -19,6 +19,7 @@ from emoreason.schema import Explanation, parse
 
 Reward = Callable[..., list[float | None]]
 LONGEST = 1400  # characters of a completion from which on the length reward is 0
+CLEAR = 2.0  # an intensity that an answer cannot pass over while it speaks of other movements
 
 
 def _text(completion: Any) -> str:
@@ -53,8 +54,9 @@ def au_reward(completions: Sequence[Any], aus: Sequence[str | None], **_: Any) -
 
 
 def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None], **_: Any) -> list[float | None]:
-    """1 minus the share of claims that facenet's figures ``measured`` (JSON) do not carry; -1 for stray AUs or text
-    that does not parse; 0.5 for no claim at all."""
+    """1 minus twice the share of claims that facenet's figures ``measured`` (JSON) do not carry; -1 for stray AUs or
+    text that does not parse; 0.5 for no claim at all, and at most that where something clearly moves and the answer
+    only says what does not: true denials cost nothing to make."""
     out: list[float | None] = []
     for c, levels in zip(completions, _levels(measured), strict=True):
         x = _parsed(c)
@@ -64,7 +66,9 @@ def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None], 
             out.append(-1.0)
         else:
             rate = scores.unsupported_rate(x, levels)
-            out.append(0.5 if rate is None else 1.0 - 2.0 * rate)
+            earned = 0.5 if rate is None else 1.0 - 2.0 * rate
+            passed_over = not x.present and max(levels.values(), default=0.0) >= CLEAR
+            out.append(min(earned, 0.5) if passed_over else earned)
     return out
 
 
@@ -78,12 +82,19 @@ def calibration_reward(completions: Sequence[Any], label: Sequence[str | None], 
     return [scores.calibration(_parsed(c), gold) for c, gold in zip(completions, label, strict=True)]
 
 
+def abstention_reward(completions: Sequence[Any], abstain: Sequence[bool | None], **_: Any) -> list[float | None]:
+    """scores.abstention: concludes nothing exactly where nothing can be concluded."""
+    return [None if want is None else scores.abstention(_parsed(c), want)
+            for c, want in zip(completions, abstain, strict=True)]
+
+
 def length_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
-    """1 up to half of LONGEST characters, falling to 0 at LONGEST."""
-    return [max(0.0, min(1.0, 2.0 - 2.0 * len(_text(c)) / LONGEST)) for c in completions]
+    """1 up to three quarters of LONGEST characters, falling to 0 at LONGEST and on below it, to -10."""
+    return [max(-10.0, min(1.0, 4.0 - 4.0 * len(_text(c)) / LONGEST)) for c in completions]
 
 
 REWARDS: dict[str, Reward] = {
     "format": format_reward, "emotion": emotion_reward, "au": au_reward, "evidence": evidence_reward,
     "agreement": agreement_reward, "calibration": calibration_reward, "length": length_reward,
+    "abstention": abstention_reward,
 }
