@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo app test slow check clean
+.PHONY: demo app test slow check clean smoke nano
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -25,6 +25,12 @@ slow: .venv/ready  ## the slow tests
 check: .venv/ready  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy emoreason/schema.py emoreason/facs.py emoreason/scores.py emoreason/records.py
+
+smoke: .venv/ready  ## data -> SFT -> GRPO -> evaluation of a tiny model on a CPU, minutes
+	HF_HUB_OFFLINE=1 $(BIN)/python tools/smoke.py
+
+nano: .venv/ready  ## the bundled weights again: make nano FER=... TEACHER=... FACES=ict_face.npz
+	FER="$(FER)" TEACHER="$(TEACHER)" FACES="$(FACES)" BIN="$(BIN)" tools/nano.sh
 
 clean:
 	rm -rf .venv build *.egg-info

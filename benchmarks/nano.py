@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ import torch
 
 from emoreason import scores
 from emoreason.errors import ParseError
+from emoreason.eval import stats
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.processing import Media
 from emoreason.prompts import ASSISTANT, IMAGE, USER
@@ -70,20 +72,20 @@ def interval(values: list[float | None], seed: int = 0) -> str:
     return f"{v.mean():.3f} [{np.quantile(means, .025):.3f}, {np.quantile(means, .975):.3f}] n={len(v)}"
 
 
-def calibration_error(confidence: np.ndarray, hit: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error: the mean gap of confidence and accuracy over equal-width bins, by their share."""
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    return float(sum(abs(confidence[place == b].mean() - hit[place == b].mean()) * (place == b).mean()
-                     for b in range(bins) if (place == b).any()))
+def figure(metric: Callable[[np.ndarray], float | None], n: int) -> str:
+    """A metric over rows (indices) with its bootstrap interval."""
+    made = stats.bootstrap(lambda at: {"x": metric(at)}, n).get("x")
+    return "n/a" if made is None else f"{made['value']:.3f} [{made['low']:.3f}, {made['high']:.3f}]"
 
 
 def table(name: str, made: list[tuple], labels: list[str | None], truth: list[dict | None]) -> None:
     """Print the figures of one set."""
-    claims = [(len(scores.unsupported(x, e)), sum(o.au in e for o in x.observations)) for _, x, e, _ in made if x]
+    claims = np.array([(len(scores.unsupported(x, e)), sum(o.au in e for o in x.observations))
+                       for _, x, e, _ in made if x]).reshape(-1, 2)
     print(f"\n## {name}")
     print("parses            ", interval([float(x is not None) for _, x, _, _ in made]))
-    print("unsupported claims", f"{sum(c[0] for c in claims) / max(1, sum(c[1] for c in claims)):.4f} "
-                                f"of {sum(c[1] for c in claims)} claims")
+    rate = figure(lambda at: claims[at, 0].sum() / max(1, claims[at, 1].sum()), len(claims))
+    print("unsupported claims", f"{rate} of {claims[:, 1].sum()} claims")
     off = [abs(o.intensity - e[o.au]) for _, x, e, _ in made if x for o in x.observations if o.present and o.intensity]
     print("intensity off by  ", interval(off))
     top = [EMOTIONS[int(np.argmax(p))] for _, _, _, p in made]
@@ -98,7 +100,7 @@ def table(name: str, made: list[tuple], labels: list[str | None], truth: list[di
              if x and g and x.emotion and x.confidence is not None]
     if known:
         c, h = np.array(known).T
-        print("calibration error ", f"{calibration_error(c, h):.3f} n={len(known)}")
+        print("calibration error ", figure(lambda at: stats.ece(c[at], h[at], 10), len(known)), f"n={len(known)}")
 
 
 def main() -> None:

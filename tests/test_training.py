@@ -35,7 +35,9 @@ def files(tmp_path_factory):
     rng = random.Random(0)
     rows = [{"images": [png(i)], "prompt": [{"role": "user", "content": "why?"}],
              "completion": [{"role": "assistant", "content": "<think>Interpretation: calm.</think><answer>neutral</answer>"}],
-             "label": rng.choice(["sadness", None]), "aus": json.dumps({"4": 2.0}), "measured": json.dumps({"4": 2.0})} for i in range(8)]
+             "label": rng.choice(["sadness", None]), "aus": json.dumps({"4": 2.0}), "measured": json.dumps({"4": 2.0}), "kind": "why"} for i in range(8)]
+    for i, row in enumerate(rows):  # prompts differ in length
+        row["prompt"][0]["content"] += " really?" * (i % 3)
     Dataset.from_list(rows).to_parquet(str(folder / "rows.parquet"))
     return folder
 
@@ -51,6 +53,10 @@ def test_config_errors_name_the_key():
         load_config(SFT, None, ["data=x", "out=y", "start.checkpoint=z", "lora.rnak=3"])
     with pytest.raises(UserError, match="missing key 'data'"):
         load_config(SFT, None, ["out=y", "start.checkpoint=z"])
+    with pytest.raises(UserError, match="start is a value, and has no 'vlm' in it"):
+        load_config(SFT, None, ["start=nano", "start.vlm=x"])
+    with pytest.raises(UserError, match="cannot be read; write lists as"):
+        load_config(SFT, None, ["dropout=[1,"])
     with pytest.raises(UserError, match="batch must be of type int"):
         load_config(SFT, None, ["data=x", "out=y", "start.checkpoint=z", "batch=many"])
 
@@ -85,12 +91,143 @@ def test_only_the_completion_is_supervised(files):
 def test_one_grpo_step_moves_every_projector(files, tmp_path, monkeypatch):
     from emoreason.training.grpo import train
 
+    # Rows with a scene beside the face, as a Media's fields.
+    rows = load_dataset("parquet", data_files=str(files / "rows.parquet"), split="train").to_list()
+    rng = np.random.default_rng(0)
+    for r in rows[:4]:
+        r["images"] = [{part: rng.integers(1, 256, (1, 128, 128, 3), np.uint8).tolist() for part in ("scene", "crops")}]
+    Dataset.from_list(rows[:4]).to_parquet(str(tmp_path / "scenes.parquet"))
     # A random model earns the same from every real reward; this one tells its completions apart.
-    monkeypatch.setitem(rewards.REWARDS, "letters", lambda completions, **_: [float(len(c[0]["content"]) % 5) for c in completions])
-    config = load_config(GRPO, None, [f"start.checkpoint={files}/start", f"data={files}/rows.parquet", f"out={tmp_path}/grpo", "group=4", "batch=8",
+    monkeypatch.setitem(rewards.REWARDS, "letters", lambda completions, **_: [float(sum(map(ord, c[0]["content"])) % 7) for c in completions])
+    config = load_config(GRPO, None, [f"start.checkpoint={files}/start", f"data={tmp_path}/scenes.parquet", f"out={tmp_path}/grpo", "group=4", "batch=8",
                                       "steps=1", "warmup=0", "longest=12", "lr=0.01", "half=false", "rewards={letters: 1.0}"])
     out = train(config)
-    assert moved(load(str(files / "start"))[0], load(str(out))[0]) >= {"face_projector", "readout_projector", "au_projector", "language_model"}
+    assert moved(load(str(files / "start"))[0], load(str(out))[0]) == {*PROJECTORS, "language_model"} - {"absent"}
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_gives_the_same_losses(files, tmp_path, monkeypatch):
+    """Ctrl-C in the third of six steps, with a checkpoint that a kill left half written: the losses stay the same."""
+    import signal
+
+    from trl import SFTTrainer
+
+    from emoreason.training import run, sft
+
+    histories = []
+    fit = run.fit
+
+    def kept(trainer, out):
+        try:
+            fit(trainer, out)
+        finally:
+            histories.append({h["step"]: h["loss"] for h in trainer.state.log_history if "loss" in h})
+
+    monkeypatch.setattr(sft, "fit", kept)
+
+    def settings(out):
+        return load_config(SFT, None, [f"start.checkpoint={files}/start", f"data={files}/rows.parquet", f"out={out}", "batch=2", "epochs=9", "steps=6",
+                                       "warmup=0", "lr=0.01", "log_steps=1", "save_steps=100", "threads=1", "lora.rank=4", "dropout=[0.3,0.3,0.3]"])
+
+    sft.train(settings(tmp_path / "whole"))
+    step, done = SFTTrainer.training_step, []
+
+    def stopping(self, *args, **kwargs):
+        done.append(1)
+        if len(done) == 3:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(SFTTrainer, "training_step", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        sft.train(settings(tmp_path / "parts"))
+    (tmp_path / "parts" / "checkpoint-5").mkdir()  # what a kill in the middle of saving leaves
+    out = sft.train(settings(tmp_path / "parts"))
+    whole, first, rest = histories
+    assert set(first) == {1, 2, 3} and set(whole) == set(range(1, 7))
+    for at, loss in {**first, **rest}.items():
+        assert abs(loss - whole[at]) < 2e-4, (at, loss, whole[at])
+    assert (tmp_path / "parts" / "curves.png").is_file() and list((tmp_path / "parts").rglob("events.out.tfevents.*"))
+    assert moved(load(str(tmp_path / "whole" / "model"))[0], load(str(out))[0]) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [["lora.dora=true", "checkpointing=true"], ["full=true", "bf16=true"], ["joint=true"]])
+def test_ways_of_training(files, tmp_path, more):
+    from emoreason.training.sft import train
+
+    out = train(load_config(SFT, None, [f"start.checkpoint={files}/start", f"data={files}/rows.parquet", f"out={tmp_path}/sft", "batch=4", "steps=1",
+                                        "warmup=0", "lr=0.01", "half=false", "dropout=[0,0,0]", *more]))
+    after = moved(load(str(files / "start"))[0], load(str(out))[0])
+    assert {"au_projector", "language_model"} <= after and "tower" not in after
+    assert ("facenet" in after) == ("joint=true" in more)
+
+
+@pytest.mark.slow
+def test_rows_of_like_length_share_a_batch_and_bf16_is_computed_in(files, tmp_path, monkeypatch):
+    from transformers.trainer_pt_utils import LengthGroupedSampler
+
+    from emoreason.training import run, sft
+
+    seen = {}
+
+    def fit(trainer, out):
+        layer = next(m for n, m in trainer.model.named_modules() if n.endswith("gate_proj"))
+        layer.register_forward_hook(lambda module, given, made: seen.update(dtype=made.dtype))
+        seen["sampler"] = trainer._get_train_sampler(trainer.train_dataset)
+        run.fit(trainer, out)
+
+    monkeypatch.setattr(sft, "fit", fit)
+    sft.train(load_config(SFT, None, [f"start.checkpoint={files}/start", f"data={files}/rows.parquet", f"out={tmp_path}/sft", "batch=4", "steps=1",
+                                      "full=true", "bf16=true", "threads=1"]))
+    rows = load_dataset("parquet", data_files=str(files / "rows.parquet"), split="train")
+    assert isinstance(seen["sampler"], LengthGroupedSampler)
+    assert list(seen["sampler"].lengths) == [sum(len(m["content"]) for m in [*r["prompt"], *r["completion"]]) for r in rows]
+    assert seen["dtype"] == torch.bfloat16
+
+
+def test_a_refusal_is_judged_by_abstaining_alone():
+    from emoreason.training.grpo import judged_by
+
+    row = {"completion": [{"role": "assistant", "content": "<think>Interpretation: I do not judge age.</think><answer>none</answer>"}],
+           "label": "anger", "aus": None, "measured": json.dumps({"4": 2.0})}
+    assert judged_by(row) == {"abstain": True, "label": None, "aus": None, "measured": None}
+    row["completion"][0]["content"] = "<think>Interpretation: calm.</think><answer>neutral</answer>"
+    assert judged_by(row)["label"] == "anger" and not judged_by(row)["abstain"]
+    says = ["<think>Interpretation: no.</think><answer>none</answer>", "<think>Interpretation: calm.</think><answer>neutral</answer>", "?"]
+    assert rewards.abstention_reward(says, abstain=[True] * 3) == [1, 0, 0]
+    assert rewards.abstention_reward(says, abstain=[False] * 3) == [0, 1, 0]
+
+
+def test_what_goes_wrong_before_anything_is_loaded(tmp_path):
+    from emoreason.training import grpo
+    from emoreason.training.models import Start, begin
+    from emoreason.training.run import newest, read_rows
+
+    made = lambda *more: load_config(GRPO, None, ["start.checkpoint=x", "data=x", "out=y", *more])  # noqa: E731
+    with pytest.raises(UserError, match="multiple of group"):
+        grpo.check(made("batch=6", "group=4"))
+    with pytest.raises(UserError, match="scale: unknown 'all'; allowed are group, batch, none"):
+        grpo.check(made("scale=all"))
+    with pytest.raises(UserError, match="iterations must be at least 1 and temperature above 0, but got 0 and 1.0"):
+        grpo.check(made("iterations=0"))
+    with pytest.raises(UserError, match="rewards.format must be a number, but got 'much'"):
+        grpo.check(made("rewards={format: much}"))
+    with pytest.raises(UserError, match="vllm: unknown 'fast'; allowed are colocate and server"):
+        grpo.check(made("vllm=fast"))
+    with pytest.raises(UserError, match="vllm serves start.vlm only"):
+        grpo.check(made("vllm=colocate"))
+    with pytest.raises(UserError, match="make it with: emoreason data talks"):
+        read_rows(str(tmp_path / "nothing.parquet"), ("images",))
+    with pytest.raises(UserError, match="start needs a checkpoint"):
+        begin(Start())
+    with pytest.raises(UserError, match="neither 'nano' nor a folder"):
+        begin(Start(checkpoint=str(tmp_path)))
+    with pytest.raises(UserError, match="start.bits: 5 is not allowed; allowed are 0"):
+        Start(bits=5).weights()
+    with pytest.raises(UserError, match="start.dtype: unknown 'half'; allowed are float32"):
+        Start(dtype="half").weights()
+    assert newest(str(tmp_path)) is None
 
 
 def test_grpo_knows_its_rewards(files):

@@ -1,5 +1,8 @@
 """A tiny random model in the real formats, for tests."""
 
+import copy
+from functools import cache
+
 from transformers import LlamaConfig
 
 from emoreason.data_pipeline.explain import random_facts  # noqa: F401  (the engine makes the tokenizer's text)
@@ -12,8 +15,17 @@ TOWER = {"embed_dim": 16, "vision_cfg": {"image_size": 32, "layers": 1, "width":
 FACENET = {"widths": [8, 8, 16, 16], "depths": [1, 1, 1, 1], "feature": 8}
 
 
+@cache
+def _tokenizer():
+    return train_tokenizer(600, 0, 60)
+
+
+def tokenizer_of():
+    return copy.deepcopy(_tokenizer())
+
+
 def make(tower=TOWER):
-    tokenizer = train_tokenizer(600, 0, 60)
+    tokenizer = tokenizer_of()
     text = LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
                        num_key_value_heads=2, intermediate_size=48, tie_word_embeddings=True, pad_token_id=tokenizer.pad_token_id,
                        bos_token_id=None, eos_token_id=tokenizer.eos_token_id)

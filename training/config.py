@@ -26,8 +26,8 @@ def load(kind: type[T], path: str | None, overrides: list[str] | None = None) ->
         if not file.is_file():
             raise UserError(f"config {path} not found; the examples are in configs/")
         try:
-            data = yaml.safe_load(file.read_text()) or {}
-        except yaml.YAMLError as e:
+            data = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as e:
             raise UserError(f"config {path} is no valid YAML: {' '.join(str(e).split())}") from None
         if not isinstance(data, dict):
             raise UserError(f"config {path} must be a mapping of keys to values")
@@ -39,7 +39,13 @@ def load(kind: type[T], path: str | None, overrides: list[str] | None = None) ->
         *parents, last = key.split(".")
         for name in parents:
             at = at.setdefault(name, {})
-        at[last] = yaml.safe_load(value)
+            if not isinstance(at, dict):
+                raise UserError(f"override {item!r}: {name} is a value, and has no {last!r} in it")
+        try:
+            at[last] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"override {item!r}: {value!r} cannot be read; write lists as [1,2], mappings as "
+                            "{a: 1}, and quote the whole in the shell") from None
     return _make(kind, data, path or "command line")
 
 

@@ -2,10 +2,12 @@
 
 ``emoreason train facenet-data real FER.parquet --teacher blend.npz -o real.npz``
 ``emoreason train facenet-data renders -n 60000 --face-model ict_face.npz -o renders.npz``
+``emoreason train facenet-data soft real.npz --facenet facenet.safetensors -o soft.npz``
 
-Both hold grey (N, 64, 64) uint8 exactly as facenet sees a crop at inference, and the labels named in
+The first two hold grey (N, 64, 64) uint8 exactly as facenet sees a crop at inference, and the labels named in
 ``training/facenet.py``. A teacher file holds names (52), blend (N, 2, 52) of each picture and its mirror image, and
 points (N, 68, 2) in units of the picture's side; NaN where the landmarker found no face; pose (N, 3) if known.
+The third holds soft (N, 8): an earlier facenet's own probabilities for the same faces, which temper noisy labels.
 """
 
 from __future__ import annotations
@@ -102,8 +104,20 @@ def renders(args: argparse.Namespace) -> None:
     print(f"{args.out}: {len(grey)} renders of {people.max() + 1} people")
 
 
+def soft(args: argparse.Namespace) -> None:
+    """A facenet's calibrated probabilities of the faces of a cache."""
+    import torch
+
+    from emoreason.facenet import load
+    from emoreason.training.facenet import load_cache, predict
+
+    logits = predict(load(args.facenet), load_cache(args.source, torch.device("cpu"))["grey"])["emotion"]
+    np.savez_compressed(args.out, soft=(logits / args.temperature).softmax(-1).numpy().astype(np.float32))
+    print(f"{args.out}: {len(logits)} faces")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The two commands of the module's first lines."""
+    """The three commands of the module's first lines."""
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("real")
     one.add_argument("source", type=Path)
@@ -116,7 +130,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     two.add_argument("--size", type=int, default=144)
     two.add_argument("--workers", type=int, default=2)
     two.set_defaults(make=renders)
-    for command in (one, two):
+    three = commands.add_parser("soft")
+    three.add_argument("source")
+    three.add_argument("--facenet", required=True)
+    three.add_argument("--temperature", type=float, default=1.0)
+    three.set_defaults(make=soft)
+    for command in (one, two, three):
         command.add_argument("-o", "--out", required=True)
 
 

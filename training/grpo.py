@@ -2,74 +2,128 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import torch
-from datasets import load_dataset
+from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer
 
-from emoreason.errors import UserError
-from emoreason.training.models import Lora, save_merged
+from emoreason.errors import ParseError, UserError
+from emoreason.schema import parse
+from emoreason.training.models import begin, train_in_full
 from emoreason.training.rewards import REWARDS
-from emoreason.training.sft import Start, begin
+from emoreason.training.run import Run, finish, fit, read_rows
 
-COLUMNS = ("images", "prompt", "label", "aus", "measured")
+COLUMNS = ("images", "prompt", "completion", "label", "aus", "measured", "kind")
+SCALES = ("group", "batch", "none")
+WEIGHTS = {"format": 0.5, "emotion": 1.0, "au": 1.0, "evidence": 1.0, "agreement": 0.3, "calibration": 0.5,
+           "length": 0.1, "abstention": 0.5}
 
 
-@dataclass
-class GRPO:
-    """data: parquet files as for SFT (completions are not used); rewards: name -> weight; group: completions for
-    each prompt; batch: completions a step (a multiple of group); longest: tokens of a completion; beta: weight of
-    the KL term; the rest as in SFT."""
+@dataclass(kw_only=True)
+class GRPO(Run):
+    """data: as for SFT; of its completions only whether they abstain is used; rewards: name -> weight; kinds: of
+    questions to ask, none for all about one face; group: completions for each prompt; batch: completions in a step of
+    one process, a multiple of group; iterations: updates from one set of completions; longest: tokens of a completion;
+    temperature: of the draws, and of the policy that learns; scale: advantages are divided by the rewards' deviation
+    in the "group", in the "batch", or by none; beta: weight of the KL term; vllm: roll out with vLLM ("colocate" or
+    "server"; a VLM on a GPU only); the rest as in Run."""
 
-    start: Start
-    data: str
-    out: str
-    rewards: dict = field(default_factory=lambda: {"format": 0.5, "emotion": 1.0, "au": 1.0, "evidence": 1.0,
-                                                   "agreement": 0.3, "calibration": 0.5, "length": 0.1})
+    rewards: dict = field(default_factory=lambda: dict(WEIGHTS))
+    kinds: tuple[str, ...] = ()
     steps: int = 200
     group: int = 8
-    batch: int = 32
-    lr: float = 1e-4
-    warmup: int = 10
+    iterations: int = 1
     longest: int = 256
     temperature: float = 1.0
+    scale: str = "group"
     beta: float = 0.0
-    seed: int = 0
-    half: bool = True
-    bf16: bool = False
+    vllm: str | None = None
     save_steps: int = 50
-    threads: int = 0
-    limit: int | None = None
-    lora: Lora = field(default_factory=Lora)
+    log_steps: int = 5
 
 
 def train(config: GRPO) -> Path:
     """Run it; resumes from the newest checkpoint in ``out``. The merged model stands in ``out``/model."""
+    check(config)
+    shared = config.arguments()
+    model, processor = begin(config.start)
+    native = model.config.model_type == "emoreason"
+    data = prompts(read_rows(config.data, COLUMNS), config).shuffle(seed=config.seed)
+    if config.limit:
+        data = data.select(range(min(config.limit, len(data))))
+    if not native:
+        from emoreason.training.vlm import with_evidence
+
+        data = with_evidence(data, config.start.facenet)
+    if config.full:
+        train_in_full(model, config.joint)
+    if config.vllm:
+        shared |= {"use_vllm": True, "vllm_mode": config.vllm}
+    args = GRPOConfig(
+        **shared, max_steps=config.steps, beta=config.beta, num_generations=config.group,
+        num_iterations=config.iterations, scale_rewards=config.scale,
+        temperature=config.temperature, max_completion_length=config.longest,
+        reward_weights=[float(w) for w in config.rewards.values()], lr_scheduler_type="constant_with_warmup")
+    trainer = GRPOTrainer(model=model, reward_funcs=[REWARDS[name] for name in config.rewards], args=args,
+                          train_dataset=data, processing_class=processor,
+                          peft_config=None if config.full else config.lora.config(model, config.joint))
+    fit(trainer, config.out)
+    return finish(trainer, processor, config)
+
+
+def check(config: GRPO) -> None:
+    """Raises UserError for settings that do not go together, before anything is loaded."""
     unknown = set(config.rewards) - set(REWARDS)
     if unknown:
         raise UserError(f"rewards: unknown {sorted(unknown)[0]!r}; allowed are {', '.join(REWARDS)}")
-    if config.batch % config.group:
-        raise UserError(f"batch ({config.batch}) must be a multiple of group ({config.group})")
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    model, processor = begin(config.start)
-    data = load_dataset("parquet", data_files=config.data, split="train")
-    data = data.select_columns([c for c in COLUMNS if c in data.column_names]).shuffle(seed=config.seed)
-    if config.limit:
-        data = data.select(range(min(config.limit, len(data))))
-    args = GRPOConfig(
-        output_dir=config.out, max_steps=config.steps, learning_rate=config.lr, beta=config.beta, seed=config.seed,
-        per_device_train_batch_size=config.batch, num_generations=config.group, temperature=config.temperature,
-        max_completion_length=config.longest, reward_weights=list(config.rewards.values()), logging_steps=5,
-        save_steps=config.save_steps, save_total_limit=1, use_cpu=not torch.cuda.is_available(), bf16=config.bf16,
-        report_to=["tensorboard"], remove_unused_columns=False, disable_tqdm=True,
-        lr_scheduler_type="constant_with_warmup", warmup_steps=config.warmup)
-    trainer = GRPOTrainer(model=model, reward_funcs=[REWARDS[name] for name in config.rewards], args=args,
-                          train_dataset=data, processing_class=processor, peft_config=config.lora.config())
-    last = sorted(Path(config.out).glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-    trainer.train(resume_from_checkpoint=str(last[-1]) if last else None)
-    save_merged(trainer.model, processor, str(Path(config.out) / "model"), config.half)
-    return Path(config.out) / "model"
+    wrong = [k for k, v in config.rewards.items() if isinstance(v, bool) or not isinstance(v, (int, float))]
+    if wrong:
+        raise UserError(f"rewards.{wrong[0]} must be a number, but got {config.rewards[wrong[0]]!r}")
+    if config.batch % config.group or config.group < 2:
+        raise UserError(f"batch ({config.batch}) must be a multiple of group ({config.group}), which is at least 2")
+    if config.scale not in SCALES:
+        raise UserError(f"scale: unknown {config.scale!r}; allowed are {', '.join(SCALES)}")
+    if config.iterations < 1 or config.temperature <= 0:
+        raise UserError("iterations must be at least 1 and temperature above 0, but got "
+                        f"{config.iterations} and {config.temperature}")
+    if config.vllm is None:
+        return
+    import importlib.util
+
+    import torch
+
+    if config.vllm not in ("colocate", "server"):
+        raise UserError(f"vllm: unknown {config.vllm!r}; allowed are colocate and server")
+    if not config.start.vlm:
+        raise UserError("vllm serves start.vlm only: it does not know this model's face and AU tokens; leave vllm out")
+    if importlib.util.find_spec("vllm") is None or not torch.cuda.is_available():
+        raise UserError("vllm needs a CUDA GPU and vLLM (pip install 'emoreason[vllm]'); leave vllm out")
+
+
+def prompts(data: Dataset, config: GRPO) -> Dataset:
+    """Rows about one face, of the wanted kinds, with ``abstain``: whether the right answer is to conclude nothing (a
+    refusal, a face that cannot be read). Such rows are judged by that alone. Raises UserError when none is left."""
+    known = sorted(set(data["kind"])) if "kind" in data.column_names else []
+    unknown = [k for k in config.kinds if k not in known]
+    if unknown:
+        raise UserError(f"kinds: the data has no {unknown[0]!r}; allowed are {', '.join(known)}")
+    kinds = set(config.kinds or known)
+    data = data.filter(lambda images, kind: len(images) == 1 and kind in kinds, input_columns=["images", "kind"])
+    if not len(data):
+        raise UserError(f"data {config.data} has no row about one face")
+    return data.map(judged_by).remove_columns(["completion", "kind"])
+
+
+def judged_by(row: dict[str, Any]) -> dict[str, Any]:
+    """What the rewards compare an answer to this row with: abstain, label, aus, measured."""
+    try:
+        abstain = parse(row["completion"][0]["content"]).emotion is None
+    except ParseError:
+        abstain = False
+    if abstain:
+        return {"abstain": True, "label": None, "aus": None, "measured": None}
+    measured = row["measured"] or json.dumps({})
+    return {"abstain": False, "label": row["label"], "aus": row["aus"], "measured": measured}

@@ -18,22 +18,28 @@ from pathlib import Path
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from emoreason.data_pipeline.clip_talks import written
 from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue, random_facts
 from emoreason.data_pipeline.grammar import Plain
 from emoreason.prompts import ASSISTANT, CHAT_TEMPLATE, END, PAD, SPECIAL, USER, evidence_text, note
 from emoreason.schema import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN, render
 from emoreason.training.config import load
+from emoreason.training.interrupt import Interrupt
+from emoreason.training.precision import in_bf16
 
 
 @dataclass
 class Pretraining:
-    """out: folder; words: vocabulary; hidden, layers, heads, inner: sizes of the Llama; length: tokens of a row; batch
-    in rows; steps; lr: peak; seed; skew: how much the text keeps
-    to the first wordings (grammar.Plain); limit_s: finish the schedule within so many seconds; threads: CPU threads."""
+    """out: folder; start: a checkpoint ("nano" or a folder) whose language model and tokenizer to go on from, none for
+    a new one with ``words`` in the vocabulary and hidden, layers, heads, inner as the Llama's sizes; length: tokens of
+    a row; batch in rows; steps; lr: peak; seed; skew: how much the text keeps to the first wordings (grammar.Plain);
+    limit_s: finish the schedule within so many seconds; threads: CPU threads."""
 
     out: str
+    start: str | None = None
     words: int = 2048
     hidden: int = 192
     layers: int = 4
@@ -56,8 +62,12 @@ def evidence_of(facts: Facts) -> str:
 
 
 def talk(rng: random.Random) -> list[tuple[str, str]]:
-    """One random talk: (user, assistant) texts. Evidence and note stand before the first question."""
-    if rng.random() < 0.12:
+    """One random talk about a face, two faces or a clip: (user, assistant) texts; the evidence stands before the first
+    question."""
+    draw = rng.random()
+    if draw < 0.15:
+        return written(rng)
+    if draw < 0.27:
         a, b = random_facts(rng), random_facts(rng)
         question = ask_compare(a, b, rng)
         text = f"First. {evidence_of(a)}Second. {evidence_of(b)}{question.text}"
@@ -130,8 +140,32 @@ class Stream(torch.utils.data.IterableDataset):
             yield torch.tensor([p[0] for p in pairs]), torch.tensor([p[1] for p in pairs])
 
 
+def begin(config: Pretraining, out: Path) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """The model before the first step, and its tokenizer, which stands in ``out`` from then on."""
+    if config.start:
+        from emoreason.training.models import load as load_checkpoint
+
+        whole, processor = load_checkpoint(config.start)
+        processor.tokenizer.save_pretrained(out)
+        model = LlamaForCausalLM(whole.config.text_config)
+        model.model.load_state_dict(whole.model.language_model.state_dict())
+        model.tie_weights()
+        return model, processor.tokenizer
+    if (out / "tokenizer.json").is_file():
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(out)
+    else:
+        tokenizer = train_tokenizer(config.words, config.seed)
+        tokenizer.save_pretrained(out)
+    return LlamaForCausalLM(LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=config.hidden, num_hidden_layers=config.layers, tie_word_embeddings=True,
+        num_attention_heads=config.heads, num_key_value_heads=config.heads, intermediate_size=config.inner,
+        max_position_embeddings=2048, pad_token_id=tokenizer.pad_token_id, bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id)), tokenizer
+
+
 def pretrain(config: Pretraining) -> Path:
-    """Train; the newest model and tokenizer stand in ``out`` and a second call goes on from there."""
+    """Train; the newest model, tokenizer and curves.png stand in ``out`` and a second call goes on from there. Ctrl-C
+    saves."""
     if config.threads:
         torch.set_num_threads(config.threads)
     torch.manual_seed(config.seed)
@@ -139,61 +173,63 @@ def pretrain(config: Pretraining) -> Path:
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     state_file = out / "state.pt"
-    if (out / "tokenizer.json").is_file():
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(out)
-    else:
-        tokenizer = train_tokenizer(config.words, config.seed)
-        tokenizer.save_pretrained(out)
-    model = LlamaForCausalLM(LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=config.hidden, num_hidden_layers=config.layers, tie_word_embeddings=True,
-        num_attention_heads=config.heads, num_key_value_heads=config.heads, intermediate_size=config.inner,
-        max_position_embeddings=2048, pad_token_id=tokenizer.pad_token_id, bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id)).to(device)
+    model, tokenizer = begin(config, out)
+    model = model.to(device)
     groups = [{"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": 0.1},
               {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, config.lr, betas=(0.9, 0.98))
-    first = 0
+    half, first = in_bf16(None), 0
+    history: list[dict] = []
     if state_file.is_file():
         state = torch.load(state_file, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
-        first = state["step"]
+        first, history = state["step"], state.get("history", [])
     source = Stream(tokenizer, config.length, config.batch, config.seed + 7919 * (first + 1), config.skew)
     stream = torch.utils.data.DataLoader(source, batch_size=None, num_workers=1, prefetch_factor=4)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} words, from {first}")
     start, total, seen = time.time(), 0.0, 0
-    for step, (ids, labels) in enumerate(stream, first):
-        done = max(step / config.steps, (time.time() - start) / config.limit_s)
-        if done >= 1:
-            break
-        rate = config.lr * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        ids, labels = ids.to(device), labels.to(device)
-        with torch.autocast(device.type, torch.bfloat16):
-            loss = model(input_ids=ids, labels=labels).loss
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        total, seen = total + loss.item(), seen + 1
-        if (step + 1) % 50 == 0:
-            shown = {"step": step + 1, "loss": round(total / seen, 4), "s": round(time.time() - start)}
-            print(json.dumps(shown), flush=True)
-            total, seen = 0.0, 0
-        if (step + 1) % config.save_every == 0:
-            save(model, optimiser, step + 1, out)
-    save(model, optimiser, step, out)
+    with SummaryWriter(str(out / "runs")) as board, Interrupt() as stop:
+        for step, (ids, labels) in enumerate(stream, first):
+            done = max(step / config.steps, (time.time() - start) / config.limit_s)
+            if done >= 1:
+                break
+            rate = config.lr * min(1.0, (step + 1) / 100) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            ids, labels = ids.to(device), labels.to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=half):
+                loss = model(input_ids=ids, labels=labels).loss
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            total, seen = total + loss.item(), seen + 1
+            if (step + 1) % 50 == 0:
+                history.append({"step": step + 1, "loss": round(total / seen, 4)})
+                board.add_scalar("loss", total / seen, step + 1)
+                print(json.dumps(history[-1] | {"s": round(time.time() - start)}), flush=True)
+                total, seen = 0.0, 0
+            if (step + 1) % config.save_every == 0:
+                save(model, optimiser, step + 1, history, out)
+            if stop.asked:
+                save(model, optimiser, step + 1, history, out)
+                raise KeyboardInterrupt
+    save(model, optimiser, step, history, out)
     (out / "pretraining.json").write_text(json.dumps(asdict(config), indent=1))
     return out
 
 
-def save(model: LlamaForCausalLM, optimiser: torch.optim.Optimizer, step: int, out: Path) -> None:
-    """State for going on, and the model in the usual format."""
+def save(model: LlamaForCausalLM, optimiser: torch.optim.Optimizer, step: int, history: list[dict], out: Path) -> None:
+    """State for going on, the model in the usual format, and its curve."""
+    from emoreason.training.run import curves
+
     temporary = out / "state.tmp"
-    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, temporary)
+    torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "history": history},
+               temporary)
     temporary.replace(out / "state.pt")
     model.save_pretrained(out)
+    curves(history, out / "curves.png")
 
 
 if __name__ == "__main__":

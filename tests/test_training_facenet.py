@@ -1,0 +1,63 @@
+"""The trainer of the face network on tiny caches: what it writes, and that it goes on as if it had not been stopped."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+import tiny
+from safetensors.torch import load_file
+
+from emoreason.errors import UserError
+from emoreason.facs import MEASURED_AUS
+from emoreason.training import facenet
+from emoreason.training.config import load as load_config
+
+
+@pytest.fixture
+def caches(tmp_path):
+    """Twelve faces of two emotions, and eight renders of two people, in the caches' real format."""
+    rng = np.random.default_rng(0)
+
+    def save(name, n, **more):
+        np.savez(tmp_path / f"{name}.npz", grey=rng.integers(0, 256, (n, 64, 64), np.uint8), label=np.arange(n) % 2,
+                 aus=rng.uniform(0, 5, (n, len(MEASURED_AUS))).astype(np.float16), points=rng.uniform(0, 1, (n, 68, 2)).astype(np.float16), **more)
+
+    save("faces", 12)
+    save("renders", 8, identity=np.arange(8) % 2, pose=rng.normal(0, 9, (8, 3)).astype(np.float32), affect=np.zeros((8, 2), np.float16),
+         sides=np.zeros((8, len(MEASURED_AUS)), np.float16))
+    return tmp_path
+
+
+def settings(caches, out, *more):
+    return load_config(facenet.FaceNetTraining, None, [
+        f"real={caches}/faces.npz", f"validation={caches}/faces.npz", f"renders={caches}/renders.npz", f"render_validation={caches}/renders.npz",
+        f"out={out}", "epochs=2", "batch=4", "render_batch=4", "lr=0.01", "save_every=1", "bf16=false", f"net={json.dumps(tiny.FACENET)}", *more])
+
+
+def test_it_goes_on_as_if_it_had_not_stopped(caches, tmp_path, monkeypatch):
+    """Ctrl-C in the second step of the second epoch."""
+    made = facenet.train(settings(caches, tmp_path / "whole"))
+    assert 0 <= made["accuracy"] <= 1 and 0.5 <= made["temperature"] <= 2 and 0 <= made["ece"] <= 1 and "au_f1" in made
+    real, calls = facenet.step_losses, []
+
+    def stopping(*args):
+        calls.append(args[4].tolist())
+        if len(calls) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return real(*args)
+
+    monkeypatch.setattr(facenet, "step_losses", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        facenet.train(settings(caches, tmp_path / "parts"))
+    assert len(calls) == 5
+    facenet.train(settings(caches, tmp_path / "parts"))
+    assert sorted(sum(calls[3:], [])) == list(range(12))  # each face once in the epoch that was cut
+    a, b = (load_file(tmp_path / n / "facenet.safetensors") for n in ("whole", "parts"))
+    assert all(np.allclose(a[k].float(), b[k].float(), atol=2e-3) for k in a)
+    assert (tmp_path / "parts" / "curves.png").read_bytes()[:4] == b"\x89PNG" and list((tmp_path / "parts" / "runs").glob("events*"))
+
+
+def test_a_missing_cache_is_named(caches):
+    with pytest.raises(UserError, match="nowhere.npz not found; make it with: emoreason train facenet-data"):
+        facenet.train(settings(caches, caches / "out", f"real={caches}/nowhere.npz"))

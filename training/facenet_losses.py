@@ -1,0 +1,173 @@
+"""Views of faces and the losses of one step, for facenet's training.
+
+Losses, each a mean over its batch part:
+    emotion   cross-entropy with label smoothing, mixed with out-of-fold soft labels where there are any
+    aus       weighted squared error of the intensities (renders: exact; real: the teacher's, by its trust)
+    classes   squared gap between the class means of the intensities and their expected values (real, weak)
+    maps      KL divergence from Gaussians at the landmarks to the attention maps
+    sides, affect, pose, and a gradient-reversed identity head (after FMAE-IAT) on the renders' identities
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from emoreason.facenet import MAP, standardise
+from emoreason.facs import AFFECT, EMOTIONS, MEASURED_AUS
+from emoreason.regions import AU_POINTS
+
+
+@dataclass
+class Weights:
+    """Weight of each loss; ``identity`` is the strength of the reversed gradient."""
+
+    emotion: float = 1.0
+    aus: float = 0.5
+    classes: float = 0.05
+    maps: float = 0.05
+    sides: float = 0.1
+    affect: float = 0.5
+    pose: float = 0.1
+    identity: float = 0.05
+    render_emotion: float = 0.1
+
+
+class Reverse(torch.autograd.Function):
+    """Identity forward; backward the gradient times -scale."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float) -> Tensor:
+        ctx.scale = scale
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return -ctx.scale * grad, None
+
+
+def augment(grey: Tensor, points: Tensor | None, render: bool) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Random view of each picture: rotation, scale, shift, mirror, sharpness, gamma, noise, a cut-out.
+
+    grey (N, 64, 64) uint8; points (N, 68, 2) in [0, 1] or None. Returns pictures (N, 1, 64, 64), the points moved
+    along (not yet swapped left for right) and which were mirrored (N,) bool.
+    """
+    n, device = len(grey), grey.device
+
+    def rand(*shape: int) -> Tensor:
+        return torch.rand(*shape, device=device)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, device=device)
+
+    x = grey[:, None].float() / 255
+    flip = rand(n) < 0.5
+    angle, scale, shift = normal(n) * 0.12, torch.exp(normal(n) * 0.07), normal(n, 2) * 0.07
+    sign = torch.where(flip, -1.0, 1.0)
+    cos, sin = angle.cos() * scale, angle.sin() * scale
+    matrix = torch.stack([torch.stack([cos * sign, -sin, shift[:, 0]], 1),
+                          torch.stack([sin * sign, cos, shift[:, 1]], 1)], 1)  # output -> input, in [-1, 1]
+    grid = F.affine_grid(matrix, [n, 1, *grey.shape[1:]], align_corners=False)
+    x = F.grid_sample(x, grid, align_corners=False, padding_mode="border")
+    if points is not None:
+        inverse = torch.linalg.inv(matrix[:, :, :2])
+        points = ((points * 2 - 1 - matrix[:, None, :, 2]) @ inverse.transpose(1, 2) + 1) / 2
+    sizes = (28, 36, 44, 64) if render else (40, 52, 64)
+    size = sizes[int(torch.randint(len(sizes), (1,)))]
+    if size < 64:
+        part = rand(n) < 0.5
+        small = F.interpolate(F.interpolate(x, size=size, mode="bilinear", antialias=True), size=64, mode="bicubic")
+        x = torch.where(part[:, None, None, None], small, x)
+    x = x.clamp(1e-3, 1) ** torch.exp(normal(n, 1, 1, 1) * 0.3)
+    ramp = torch.linspace(-1, 1, 64, device=device)
+    light = normal(n, 1, 1, 1) * 0.15 * ramp + normal(n, 1, 1, 1) * 0.15 * ramp[:, None]
+    x = x + light + normal(*x.shape) * rand(n, 1, 1, 1) * 0.05
+    hole = (rand(n, 1) * 44, rand(n, 1) * 44)
+    wide, on = 8 + rand(n, 1) * 12, rand(n, 1) < 0.4
+    at = torch.arange(64, device=device)[None]
+    inside_y = (at >= hole[0]) & (at < hole[0] + wide) & on
+    inside_x = (at >= hole[1]) & (at < hole[1] + wide)
+    x = torch.where((inside_y[:, :, None] & inside_x[:, None])[:, None], x.mean((2, 3), keepdim=True), x)
+    return standardise(x), points, flip
+
+
+def guides(points: Tensor, spread: float = 0.07) -> Tensor:
+    """Target maps (N, K, 16, 16), each summing to 1: Gaussians where each AU shows; points (N, 68, 2) in [0, 1]."""
+    grid = (torch.arange(MAP, device=points.device) + 0.5) / MAP
+    maps = []
+    for number in MEASURED_AUS:
+        centres = torch.stack([points[:, list(g)].mean(1) for g in AU_POINTS[number]], 1)
+        gx = torch.exp(-0.5 * ((grid - centres[..., :1]) / spread) ** 2)
+        gy = torch.exp(-0.5 * ((grid - centres[..., 1:]) / spread) ** 2)
+        maps.append(torch.einsum("ngx,ngy->nyx", gx, gy))
+    out = torch.stack(maps, 1)
+    return out / out.sum((2, 3), keepdim=True).clamp_min(1e-6)
+
+
+def masked(error: Tensor, mask: Tensor) -> Tensor:
+    """Mean of error over mask > 0, weighted by it; 0 when nothing is left."""
+    return torch.where(mask > 0, error * mask, 0.0).sum() / mask.expand_as(error).sum().clamp_min(1.0)
+
+
+class Losses:
+    """All losses of one step; ``trust`` (K,) of the teacher's AUs and ``expected`` (8, K) class means."""
+
+    def __init__(self, weights: Weights, smoothing: float, soft_share: float, device: torch.device) -> None:
+        from emoreason.data_pipeline.teachers import TEACHER_WEIGHT, class_means
+
+        self.w, self.smoothing, self.soft_share = weights, smoothing, soft_share
+        self.trust = torch.tensor([TEACHER_WEIGHT.get(a, 0.0) for a in MEASURED_AUS], device=device)
+        self.expected = torch.from_numpy(class_means()).to(device)
+        self.circumplex = torch.tensor([AFFECT[e] for e in EMOTIONS], device=device)
+
+    def aus(self, out: Tensor, want: Tensor, trust: Tensor | float) -> Tensor:
+        mask = torch.isfinite(want).float() * trust * (1 + torch.nan_to_num(want) / 5)
+        return masked((out - torch.nan_to_num(want)) ** 2, mask)
+
+    def common(self, out: dict[str, Tensor], points: Tensor, log: dict[str, Tensor]) -> None:
+        good = torch.isfinite(points).all(-1).all(-1)
+        want = guides(torch.nan_to_num(points, 0.5))
+        kl = (want * (want.clamp_min(1e-6).log() - out["maps"].clamp_min(1e-6).log())).sum((2, 3)).mean(1)
+        log["maps"] = log.get("maps", 0) + self.w.maps * masked(kl, good.float())
+
+    def real(self, out: dict[str, Tensor], y: dict[str, Tensor], points: Tensor, log: dict[str, Tensor]) -> None:
+        target = F.one_hot(y["label"], len(EMOTIONS)).float()
+        target = target * (1 - self.smoothing) + self.smoothing / 7 * (target.new_tensor(
+            [e != "contempt" for e in EMOTIONS]))
+        if "soft" in y:
+            target = (1 - self.soft_share) * target + self.soft_share * y["soft"]
+        log["emotion"] = -self.w.emotion * (target * out["emotion"].log_softmax(-1)).sum(-1).mean()
+        log["aus"] = self.w.aus * self.aus(out["aus"], y["aus"], self.trust)
+        share = F.one_hot(y["label"], len(EMOTIONS)).float()
+        count = share.sum(0)
+        mean = (share.T @ out["aus"]) / count.clamp_min(1)[:, None]
+        rows = (count > 3) & torch.isfinite(self.expected[:, 0])
+        log["classes"] = self.w.classes * ((mean - self.expected)[rows] ** 2).mean() * len(MEASURED_AUS)
+        affect = target @ self.circumplex
+        log["affect"] = self.w.affect * ((out["affect"] - affect) ** 2).mean()
+        if "pose" in y:
+            good = torch.isfinite(y["pose"]).all(-1, keepdim=True).float()
+            log["real_pose"] = self.w.pose * masked(((out["pose"] - torch.nan_to_num(y["pose"])) / 20) ** 2, good)
+        self.common(out, points, log)
+
+    def renders(self, out: dict[str, Tensor], y: dict[str, Tensor], points: Tensor, log: dict[str, Tensor]) -> None:
+        log["render_aus"] = self.w.aus * self.aus(out["aus"], y["aus"], 1.0)
+        log["sides"] = self.w.sides * self.aus(out["sides"], y["sides"], 1.0)
+        log["pose"] = self.w.pose * ((out["pose"] - y["pose"]) / 20).square().mean()
+        log["render_emotion"] = self.w.render_emotion * F.cross_entropy(out["emotion"], y["label"], ignore_index=-1)
+        log["affect"] = log["affect"] + self.w.affect * ((out["affect"] - y["affect"]) ** 2).mean()
+        self.common(out, points, log)
+
+
+def mirror_labels(y: dict[str, Tensor], flip: Tensor) -> dict[str, Tensor]:
+    """Labels of pictures some of which were mirrored."""
+    y = dict(y)
+    if "sides" in y:
+        y["sides"] = torch.where(flip[:, None], -y["sides"], y["sides"])
+    if "pose" in y:
+        y["pose"] = torch.where(flip[:, None], y["pose"] * y["pose"].new_tensor([-1.0, 1.0, -1.0]), y["pose"])
+    return y
