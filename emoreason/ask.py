@@ -1,4 +1,4 @@
-"""``emoreason ask MEDIA... [QUESTION]``: the answer as readable text, as JSON, or as an overlay picture."""
+"""``emoreason ask MEDIA... [QUESTION]``: the answer as readable text, as JSON, or as an overlay picture or clip."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ from emoreason.facs import ACTION_UNITS
 from emoreason.prompts import DEFAULT_QUESTION
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from emoreason.reason import Answer, Subject
 
+MOST = 20  # movements of a clip that are listed
 _COMPARING = re.compile(r"\b(compar|differ|which (?:one|face|of)|both|between|than)", re.I)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("media", nargs="+", metavar="MEDIA", help="pictures, then the question if there is one")
+    parser.add_argument("media", nargs="+", metavar="MEDIA",
+                        help="pictures or clips, then the question if there is one")
     parser.add_argument("--json", action="store_true", help="a JSON list, one object a face")
-    parser.add_argument("--model", default="nano", help="nano or a checkpoint folder")
-    parser.add_argument("--face", metavar="N|all", help="which face, largest first (default: the largest)")
-    parser.add_argument("--save-overlay", metavar="OUT.png", help="write the picture with box and AU regions")
+    parser.add_argument("--model", default="nano",
+                        help="nano, a checkpoint folder, hf:NAME, vllm:NAME or openai:MODEL@URL")
+    parser.add_argument("--face", metavar="N|all", help="which face, largest first (default: the largest); in a clip, "
+                        "by appearance (default: the main character)")
+    parser.add_argument("--save-overlay", metavar="OUT.png|OUT.mp4", help="write the picture with box and AU regions; "
+                        "of a clip, box, AU bars and timeline, and the AUs' courses as a PNG beside it")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,13 +41,14 @@ def run(args: argparse.Namespace) -> int:
     face = _face(args.face)
     for path in map(Path, paths):  # before the model is loaded: a wrong name is told at once
         if path.is_dir():
-            raise UserError(f"{path} is a folder; name a picture in it")
+            raise UserError(f"{path} is a folder; name a picture or clip in it")
         if not path.is_file():
             raise UserError(f"{path} not found")
     from emoreason.reason import Reasoner, find_subjects
 
     subjects = [find_subjects(path, face) for path in paths]
     reasoner = Reasoner.load(args.model)
+    subjects = [[reasoner.measured(s) for s in found] for found in subjects]
     comparing = len(paths) == 2 and bool(_COMPARING.search(question))
     groups = [[s[0] for s in subjects]] if comparing else [[s] for found in subjects for s in found]
     answers = []
@@ -73,13 +81,19 @@ def _face(value: str | None) -> int | str | None:
 
 
 def _overlay(path: str, subject: Subject, answer: Answer, several: bool) -> None:
-    from emoreason import overlay
-
     if several:
         name = Path(path)
         path = str(name.with_name(f"{name.stem}_{Path(subject.name).stem}_{subject.index or 0}{name.suffix}"))
-    overlay.save(overlay.draw(subject, answer), path)
-    print(f"overlay: {path}", file=sys.stderr)
+    if subject.film is not None:
+        from emoreason import film
+
+        written: list[str | Path] = [*film.write(subject, answer, path)]
+    else:
+        from emoreason import overlay
+
+        overlay.save(overlay.draw(subject, answer), path)
+        written = [path]
+    print(f"overlay: {' and '.join(map(str, written))}", file=sys.stderr)
 
 
 def _show(reasoner: object, group: list[Subject], question: str) -> Answer:
@@ -90,11 +104,15 @@ def _show(reasoner: object, group: list[Subject], question: str) -> Answer:
     console = Console(highlight=False)
     who = " and ".join(f"{s.name}, face {s.index}" if s.index else s.name for s in group)
     console.print(Text(f"{who}: {question}", style="bold"))
+    for s in group:
+        if s.film is not None:
+            console.print(Text(_about(s), style="dim"))
     answer = reasoner.answer(group, question)
     x = answer.explanation
     if x is None:
         console.print(answer.text, markup=False)
         console.print(f"(The answer does not follow the format: {answer.problem}.)", markup=False)
+        _measured(console, group)
         return answer
     for o in x.observations:
         unit = ACTION_UNITS[o.au]
@@ -103,7 +121,8 @@ def _show(reasoner: object, group: list[Subject], question: str) -> Answer:
         bar = "█" * filled + "░" * (10 - filled) if o.present and o.intensity is not None else ""
         side = "" if o.side == "both" else f" ({o.side})"
         doubt = "  ? not supported by the evidence" if o.au in answer.unsupported else ""
-        console.print(Text(f"  AU{o.au:<3}{unit.name + side:24}{unit.region:8}{bar:11}{level:7}{o.text}.{doubt}",
+        span = f"{o.span[0]:.1f}-{o.span[1]:.1f} s  " if o.span else ""
+        console.print(Text(f"  AU{o.au:<3}{unit.name + side:24}{unit.region:8}{bar:11}{level:7}{span}{o.text}.{doubt}",
                            style="" if o.present else "dim"))
     console.print()
     console.print(x.interpretation, markup=False)
@@ -112,5 +131,39 @@ def _show(reasoner: object, group: list[Subject], question: str) -> Answer:
         known = x.valence is not None and x.arousal is not None
         affect = f" (valence {x.valence:+.1f}, arousal {x.arousal:+.1f})" if known else ""
         console.print(Text(f"Looks: {x.emotion}{stated}{affect}", style="bold"))
+    if answer.slips:
+        slips = "; it ".join(answer.slips)
+        console.print(f"(The text is not borne out by what was measured: it {slips}.)", markup=False)
+    if answer.slips or answer.unsupported:
+        _measured(console, group)
     console.print()
     return answer
+
+
+def _measured(console: Console, group: list[Subject]) -> None:
+    """The movements that were measured in a clip, for where its text does not hold."""
+    from rich.text import Text
+
+    for s in group:
+        if s.film is None or s.film.clip is None:
+            continue
+        events = sorted(s.film.clip.events, key=lambda e: -e.peak)
+        most = f" (the {MOST} strongest of {len(events)}; --json has all)" if len(events) > MOST else ""
+        console.print(Text(f"Measured{most}:" if events else "Measured: no movement."))
+        for e in sorted(events[:MOST], key=lambda e: (e.onset, e.au)):
+            side = "" if e.side == "both" else f", {e.side}"
+            doubt = f"  ? {e.uncertain}" if e.uncertain else ""
+            console.print(Text(f"  {e.onset:.1f}-{e.offset:.1f} s  AU{e.au} {ACTION_UNITS[e.au].name}{side}, "
+                               f"{e.peak:.1f} at {e.apex:.1f} s{doubt}"))
+
+
+def _about(subject: Subject) -> str:
+    """What the clip is, in a line."""
+    film = subject.film
+    assert film is not None
+    others = [str(t.id) for t in film.scene.tracks if t.id != subject.index]
+    more = f"; face{'s' * (len(others) > 1)} {', '.join(others)} too (--face)" if subject.index and others else ""
+    gaps = "".join(f", away {a:.1f}-{b:.1f} s" for a, b in film.clip.away) if film.clip else ""
+    warning = f"; {film.scene.warning}" if film.scene.warning else ""
+    unread = f"; the face cannot be read: {film.unread}" if film.unread else ""
+    return f"{film.duration:.1f} s{gaps}{more}{warning}{unread}"

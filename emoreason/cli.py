@@ -12,16 +12,23 @@ from emoreason.errors import UserError
 # command (one or two words) -> module with add_arguments(parser) and run(args), and what it does.
 COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("emoreason.ask", "ask a picture or a clip about a face"),
+    "caption": ("emoreason.caption", "caption folders of clips"),
     "app": ("emoreason.app", "open the chat app"),
+    "serve": ("emoreason.serving.command", "serve a model over HTTP, OpenAI-compatible"),
     "eval": ("emoreason.eval.run", "score a model or a file of predictions"),
     "data synth": ("emoreason.data_pipeline.synth", "render faces and clips with exact labels"),
     "data build": ("emoreason.data_pipeline.build", "turn annotations into training shards"),
+    "data frames": ("emoreason.data_pipeline.clip_frames", "render key frames of clips, for talks about clips"),
+    "data improve": ("emoreason.data_pipeline.improve", "the next round's data from a model's own answers"),
+    "data teach": ("emoreason.data_pipeline.teach", "AU labels of real photos by teachers, with their agreement"),
     "data talks": ("emoreason.data_pipeline.talks", "questions and answers about faces, for SFT and GRPO"),
     "train facenet": ("emoreason.training.commands.facenet", "train the face network"),
     "train facenet-data": ("emoreason.training.commands.facenet_data", "make the caches that facenet trains on"),
     "train pretrain": ("emoreason.training.commands.pretrain", "train a small language model from scratch"),
+    "train clip": ("emoreason.training.commands.clip", "train a vision tower on faces and their descriptions"),
     "train sft": ("emoreason.training.commands.sft", "supervised fine-tuning"),
     "train grpo": ("emoreason.training.commands.grpo", "reinforcement learning"),
+    "train loop": ("emoreason.training.commands.loop", "rounds of data, SFT, GRPO and a check that keeps or drops"),
 }
 
 

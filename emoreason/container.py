@@ -70,6 +70,8 @@ def open_video(path: str | Path) -> tuple[av.container.InputContainer, av.VideoS
     except (av.FFmpegError, OSError) as e:
         with file.open("rb") as opened:
             mp4 = b"ftyp" in opened.read(64)
+        if isinstance(e, av.EOFError):
+            raise UserError(f"{path} has no frames in it: get the file again") from None
         why = ("its index (moov) is missing, so it was probably cut short: get the file again" if mp4
                else f"{getattr(e, 'strerror', None) or e}: convert it to mp4 (h264)")
         raise UserError(f"{path} cannot be read as a video: {why}") from None

@@ -19,6 +19,7 @@ from emoreason.prompts import IMAGE
 from emoreason.records import CROP, FaceTrack, _check
 
 SCENE_TOKENS, FACE_TOKENS, SEGMENTS = 4, 2, 4
+MAX_FRAMES = 64  # of an animation taken as a clip
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ def is_ready_crop(image: np.ndarray) -> bool:
 
 def as_media(item: Any) -> Media:
     """Anything that stands for a picture -> Media: a Media, a dict of its fields, a path, bytes, a PIL picture or an
-    array (H, W, 3). A ready-made crop is taken as the face; otherwise the largest face found is."""
+    array (H, W, 3). A ready-made crop is taken as the face; otherwise the largest face found is. The bytes of an
+    animation of ready-made crops are a clip."""
     if isinstance(item, Media):
         return item
     if isinstance(item, dict) and ("crops" in item or "scene" in item):
@@ -68,11 +70,32 @@ def as_media(item: Any) -> Media:
         return Media(**parts)
     from emoreason import faces, images
 
+    if isinstance(item, bytes) and (crops := _crops_of(item)) is not None:
+        return Media(None, crops)
     image = images.read(item)
     if is_ready_crop(image):
         return Media(None, cv2.resize(image, (CROP, CROP), interpolation=cv2.INTER_CUBIC)[None])
     found = faces.detect(image)
     return Media.of(image, FaceTrack.from_face(found[0]) if found else None)
+
+
+def _crops_of(data: bytes) -> np.ndarray | None:
+    """The frames (T, CROP, CROP, 3) of an animation of at most MAX_FRAMES ready-made crops; None for anything else."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return None
+    import io
+
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=("WEBP",)) as film:
+        count = getattr(film, "n_frames", 1)
+        if not 1 < count <= MAX_FRAMES or not is_ready_crop(np.empty((film.height, film.width, 0))):
+            return None
+        frames = []
+        for i in range(count):
+            film.seek(i)
+            frames.append(np.asarray(film.convert("RGB")))
+    return np.stack([cv2.resize(f, (CROP, CROP), interpolation=cv2.INTER_CUBIC) for f in frames])
 
 
 def token_count(frames: int, aus: int = 22) -> int:
@@ -102,9 +125,10 @@ class EmoReasonProcessor(ProcessorMixin):
     def model_input_names(self) -> list[str]:
         return ["input_ids", "attention_mask", "pixel_values"]
 
-    def __call__(self, images: Any = None, text: Any = None, return_tensors: str | None = "pt",
+    def __call__(self, images: Any = None, text: Any = None, return_tensors: str | None = None,
                  **kwargs: Any) -> BatchFeature:
-        """text: a string or list of strings; images: a flat or nested list in the order of the placeholders.
+        """text: a string or list of strings; images: a flat or nested list in the order of the placeholders. Token ids
+        are tensors where the texts are equally long (or padded), else lists, as trainers that pad for themselves want.
 
         Raises ValueError when placeholders and media differ in number.
         """
@@ -120,8 +144,10 @@ class EmoReasonProcessor(ProcessorMixin):
             expanded.append(head + "".join(IMAGE * token_count(len(next(counts))) + tail for tail in tails))
         for name in ("do_resize", "num_images", "videos", "audio", "common_kwargs", "images_kwargs", "text_kwargs"):
             kwargs.pop(name, None)
-        data = dict(self.tokenizer(expanded, return_tensors=return_tensors, **kwargs))
+        data = dict(self.tokenizer(expanded, **kwargs))
         data.pop("token_type_ids", None)
+        if return_tensors == "pt" or len({len(ids) for ids in data["input_ids"]}) == 1:
+            data = {k: torch.tensor(v) for k, v in data.items()}
         if flat:
             data["pixel_values"] = stack_media(flat)
         return BatchFeature(data)

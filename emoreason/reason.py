@@ -4,21 +4,27 @@ the app, captioning and evaluation."""
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emoreason import engines
 from emoreason.checks import Checked, check
+from emoreason.engines import Completion, Engine, Request
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS
 from emoreason.prompts import DEFAULT_QUESTION, note
-from emoreason.records import CROP, Evidence, Face, FaceTrack, Quality
+from emoreason.records import CROP, Evidence, Face, FaceTrack, Quality, is_clip
 from emoreason.schema import Explanation
+
+if TYPE_CHECKING:
+    from emoreason.captioning import Captioned
+    from emoreason.watch import Film
 
 NANO = Path(__file__).parent / "assets" / "nano"
 MAX_TOKENS = 320
@@ -30,7 +36,9 @@ class Answer:
     """One answer. media: as given; face: 1 is the largest, None when there is none; box (4,) xyxy pixels or None;
     text: what the model wrote; explanation: parsed, or None with ``problem`` saying why; evidence: facenet's;
     unsupported: AUs whose claim the evidence does not carry; seconds: to the first token and to the end; retried: the
-    first attempt failed the check (see ``emoreason.checks``), and the best of some more stands here."""
+    first attempt failed the check (see ``emoreason.checks``), and the best of some more stands here; film: for a clip,
+    its course, of which ``evidence`` is the summary and ``box`` that at the peak; slips: what else in the text does not
+    hold, in words."""
 
     media: str
     question: str
@@ -43,9 +51,12 @@ class Answer:
     problem: str | None = None
     seconds: tuple[float, float] = (0.0, 0.0)
     retried: bool = False
+    film: Film | None = None
+    slips: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON: media, face, box, the fields of Explanation by their names, evidence, unsupported, problem."""
+        """Plain JSON: media, face, box, the fields of Explanation by their names, evidence, unsupported, slips,
+        problem."""
         fields = self.explanation.to_dict() if self.explanation else {}
         levels = {str(a): round(v, 2) for a, v in self.evidence.intensities().items()} if self.evidence else None
         looks = None
@@ -54,26 +65,32 @@ class Answer:
         box = None if self.box is None else [round(v, 1) for v in self.box]
         return {"media": self.media, "question": self.question, "face": self.face, "box": box, **fields,
                 "evidence": {"aus": levels, "emotions": looks}, "unsupported": list(self.unsupported),
-                "problem": self.problem}
+                "slips": list(self.slips), "problem": self.problem, **(self.film.to_dict() if self.film else {})}
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One face of one picture or clip, found and ready to be asked about; ``track`` None: there is no face."""
+    """One face of one picture or clip, found and ready to be asked about; ``track`` None: there is no face. film: of a
+    clip, whose ``track`` has all frames; its index is the track's id."""
 
     name: str
     index: int | None
     image: np.ndarray | None
     track: FaceTrack | None
     quality: Quality | None = None
+    film: Film | None = None
 
     @property
     def box(self) -> tuple[float, float, float, float] | None:
+        if self.film is not None and self.film.clip is not None and self.track is not None:
+            at = np.abs(self.track.times - self.film.clip.peak).argmin()
+            return tuple(map(float, self.track.boxes[at]))
         return tuple(map(float, self.track.boxes[0])) if self.track is not None and self.image is not None else None
 
 
 def find_subjects(source: Any, face: int | str | None = None, name: str | None = None) -> list[Subject]:
-    """The faces of a picture (path, bytes, PIL, array): the largest, number ``face`` (from 1), or ``"all"``.
+    """The faces of a picture (path, bytes, PIL, array): the largest, number ``face`` (from 1), or ``"all"``. Of a clip
+    (a path): the main character, see ``emoreason.tracks``.
 
     Without a face: one Subject without a track. A ready-made crop counts as one face. Raises UserError for unreadable
     media and for a face number that does not exist.
@@ -83,6 +100,12 @@ def find_subjects(source: Any, face: int | str | None = None, name: str | None =
     from emoreason import faces, images
     from emoreason.processing import is_ready_crop
 
+    if is_clip(source):
+        from emoreason import watch
+
+        film, tracks = watch.follow(source, face)
+        shown = [Subject(name or str(source), t.id, None, t, film=film) for t in tracks]
+        return shown or [Subject(name or str(source), None, None, None, film=film)]
     label = name or (str(source) if isinstance(source, (str, os.PathLike)) else "picture")
     image = images.read(source, name)
     if is_ready_crop(image):
@@ -105,40 +128,41 @@ def find_subjects(source: Any, face: int | str | None = None, name: str | None =
 
 
 class Reasoner:
-    """A loaded model that answers questions about faces. ``Reasoner.load("nano")`` or a checkpoint folder."""
+    """A loaded model that answers questions about faces: ``Reasoner.load("nano")``, or any other model string.
 
-    def __init__(self, model: Any, processor: Any) -> None:
-        self.model, self.processor = model.eval(), processor
+    engine: what writes the answers; model, processor: what reads the faces: the engine's own, or the bundled nano's
+    for engines that take pictures."""
+
+    def __init__(self, model: Any = None, processor: Any = None, engine: Engine | None = None) -> None:
+        if engine is None:
+            from emoreason.engines.local import NativeEngine
+
+            engine = NativeEngine(model, processor)
+        self.engine = engine
 
     @classmethod
     def load(cls, model: str = "nano", device: str | None = None) -> Reasoner:
-        """The bundled ``nano``, or a folder made by training here. Raises UserError when it does not fit, with the
-        list of what is missing."""
-        folder = NANO if model == "nano" else Path(model)
-        if not (folder / "config.json").is_file():
-            if model == "nano":
-                raise UserError(f"the bundled model is missing at {folder}; reinstall emoreason")
-            raise UserError(f"model {model!r} is neither 'nano' nor a folder with a config.json")
-        import torch
+        """The bundled ``nano``, a folder made by training here, or another model string (``emoreason.engines``).
+        Raises UserError when it does not fit, with the list of what is missing."""
+        return cls(engine=engines.load(model, device))
 
-        from emoreason.model import EmoReasonForConditionalGeneration
-        from emoreason.processing import EmoReasonProcessor
+    @cached_property
+    def eyes(self) -> Any:
+        """The native engine that reads the faces."""
+        if self.engine.native:
+            return self.engine
+        from emoreason.engines.loading import load_local
+        from emoreason.engines.spec import Spec
 
-        try:
-            net, report = EmoReasonForConditionalGeneration.from_pretrained(folder, dtype=torch.float32,
-                                                                            output_loading_info=True)
-        except (OSError, ValueError, KeyError, RuntimeError, TypeError) as e:
-            raise UserError(f"model folder {folder} cannot be loaded: {' '.join(str(e).split())[:300]}") from None
-        missing = sorted(set(report["missing_keys"]) - {"lm_head.weight"})
-        missing += [str(m[0]) for m in report["mismatched_keys"]]
-        if missing:
-            raise UserError(f"model folder {folder} does not fit: {len(missing)} weights missing or of another shape, "
-                            f"first {', '.join(missing[:3])}")
-        from transformers import PreTrainedTokenizerFast
+        return load_local(Spec("local", "nano"))
 
-        processor = EmoReasonProcessor(PreTrainedTokenizerFast.from_pretrained(folder))
-        device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        return cls(net.to(device), processor)
+    @property
+    def model(self) -> Any:
+        return self.eyes.model
+
+    @property
+    def processor(self) -> Any:
+        return self.eyes.processor
 
     def ask(self, source: Any, question: str = DEFAULT_QUESTION, face: int | str | None = None,
             name: str | None = None) -> list[Answer]:
@@ -148,6 +172,13 @@ class Reasoner:
     def compare(self, first: Any, second: Any, question: str = "Compare the two faces.") -> Answer:
         """One answer about the largest faces of two pictures."""
         return self.answer([find_subjects(s)[0] for s in (first, second)], question)
+
+    def caption(self, path: str, face: int | None = None) -> Captioned:
+        """What a clip's face does, told in order, with its events and what they add up to. See ``captioning``, whose
+        ``ClipCaptioner`` does many clips faster."""
+        from emoreason.captioning import ClipCaptioner
+
+        return ClipCaptioner(self, face)(path)
 
     def answer(self, subjects: Sequence[Subject], question: str, history: Sequence[dict] = ()) -> Answer:
         """``stream`` drained: the Answer."""
@@ -169,64 +200,90 @@ class Reasoner:
             x = Explanation(interpretation=f"No face was found{where}, so there is nothing to read.")
             yield x.interpretation
             yield Answer(lead.name, question, None, None, x.interpretation, x, None,
-                         seconds=(time.perf_counter() - start,) * 2)
+                         seconds=(time.perf_counter() - start,) * 2, film=missing[0].film)
             return
-        inputs = self._inputs(subjects, question, history)
-        evidence = self.model.evidence(inputs["pixel_values"])
+        subjects = [self.measured(s) for s in subjects]
+        lead = subjects[0]
+        evidence = [self._evidence(s) for s in subjects]
+        request = self.request(subjects, question, history)
         text, first = "", 0.0
-        for piece in self._generate(inputs):
-            first = first or time.perf_counter() - start
-            text += piece
-            yield piece
-        checked = check(text, evidence)
+        for piece in engines.stream(self.engine, request):
+            if isinstance(piece, Completion):
+                text = piece.text
+            else:
+                first = first or time.perf_counter() - start
+                yield piece
+        checked = self._check(text, subjects, evidence, question)
         retried = checked.fails
         if retried:
-            drawn = [check(t, evidence) for t in self._sample(inputs, RETRIES)]
+            more = RETRIES if self.engine.spec.retries is None else self.engine.spec.retries
+            draws = [replace(request, temperature=0.7, top_p=0.95, seed=i) for i in range(more)]
+            drawn = [self._check(c.text, subjects, evidence, question) for c in self.engine.generate(draws)]
             checked = min([checked, *drawn], key=Checked.faults)
         yield Answer(lead.name, question, lead.index, lead.box, checked.text, checked.explanation, evidence[0],
-                     checked.unsupported, checked.problem, (first, time.perf_counter() - start), retried)
+                     checked.unsupported, checked.problem, (first, time.perf_counter() - start), retried, lead.film,
+                     checked.slips)
 
-    def _inputs(self, subjects: Sequence[Subject], question: str, history: Sequence[dict]) -> Any:
+    def request(self, subjects: Sequence[Subject], question: str, history: Sequence[dict] = ()) -> Request:
+        """What the engine is asked about faces that were found. history as in ``stream``. Raises UserError for a clip
+        among several subjects."""
+        if len(subjects) > 1 and any(s.film is not None for s in subjects):
+            raise UserError("clips cannot be compared: ask about each by itself")
+        limits = [r for s in subjects if s.quality is not None for r in s.quality.reasons]
+        limits += [s.film.unread for s in subjects if s.film is not None and s.film.unread]
+        words = "".join(s.film.clip.words() for s in subjects if s.film is not None and s.film.clip is not None)
+        words += note(("the face cannot be read: " + "; ".join(limits),)) if limits else ""
+        turns = [dict(t) for t in history] + [{"role": "user", "content": question}]
+        if self.engine.native:
+            media = tuple(self._media(s) for s in subjects)
+            shown = [{"type": "image"}] * len(media)
+        else:
+            from emoreason.engines.outside import introduce
+
+            seen = [self._evidence(s) for s in subjects]
+            shown, media = introduce([(s.image, s.box, s.track.crops) for s in subjects if s.track is not None], seen)
+        turns[0]["content"] = [*shown, {"type": "text", "text": words + turns[0]["content"]}]
+        if not self.engine.spec.constrain:
+            return Request(tuple(turns), media, MAX_TOKENS)
+        from emoreason.engines import grammar
+
+        seen = self._evidence(subjects[0]) if len(subjects) == 1 else None
+        film = subjects[0].film
+        spans: dict[int, list[tuple[float, float]]] = {}
+        for e in film.clip.events if film is not None and film.clip is not None else ():
+            spans.setdefault(e.au, []).append((e.onset, e.offset))
+        form = grammar.explanation(None if seen is None else seen.intensities(), spans=spans)
+        return Request(tuple(turns), media, grammar.TOKENS, grammar=form)
+
+    def measured(self, subject: Subject) -> Subject:
+        """With the course of a clip's face, if it is one; asked about often, measure it once."""
+        if subject.film is None or subject.film.clip is not None or subject.track is None:
+            return subject
+        from emoreason import watch
+
+        temperature = self.eyes.model.config.emotion_temperature
+        net = self.eyes.model.model.encoder.facenet
+        return replace(subject, film=watch.measure(net, subject.track, subject.film, temperature))
+
+    def _evidence(self, subject: Subject) -> Evidence | None:
+        if subject.film is not None and subject.film.clip is not None:
+            return subject.film.clip.summary
+        return self.eyes.look(self._media(subject)).evidence
+
+    def _check(self, text: str, subjects: Sequence[Subject], evidence: Sequence[Evidence | None],
+               question: str) -> Checked:
+        film = subjects[0].film
+        if len(subjects) == 1 and film is not None and film.clip is not None:
+            from emoreason.clip_checks import check_clip
+
+            return check_clip(text, film.clip, question)
+        return check(text, evidence)
+
+    def _media(self, subject: Subject) -> Any:
+        if subject.film is not None and subject.film.clip is not None and subject.track is not None:
+            from emoreason import watch
+
+            return watch.media(subject.track, subject.film.clip)
         from emoreason.processing import Media
 
-        limits = [r for s in subjects if s.quality is not None for r in s.quality.reasons]
-        words = note(("the face cannot be read: " + "; ".join(limits),)) if limits else ""
-        media = [{"type": "image", "image": Media.of(s.image, s.track)} for s in subjects]
-        turns = [dict(t) for t in history] + [{"role": "user", "content": question}]
-        turns[0]["content"] = [*media, {"type": "text", "text": words + turns[0]["content"]}]
-        text = self.processor.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-        return self.processor(images=[m["image"] for m in media], text=[text]).to(self.model.device)
-
-    def _sample(self, inputs: Any, count: int) -> list[str]:
-        """``count`` further texts, drawn at temperature 0.7 with a fixed seed."""
-        import torch
-
-        tokenizer = self.processor.tokenizer
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            ids = self.model.generate(**inputs, max_new_tokens=MAX_TOKENS, do_sample=True, temperature=0.7, top_p=0.95,
-                                      num_return_sequences=count, eos_token_id=tokenizer.eos_token_id,
-                                      pad_token_id=tokenizer.pad_token_id)
-        return tokenizer.batch_decode(ids[:, inputs["input_ids"].shape[1]:], skip_special_tokens=True)
-
-    def _generate(self, inputs: Any) -> Iterator[str]:
-        from transformers import TextIteratorStreamer
-
-        tokenizer = self.processor.tokenizer
-        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        failure: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                self.model.generate(**inputs, max_new_tokens=MAX_TOKENS, do_sample=False, streamer=streamer,
-                                    eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
-            except BaseException as e:  # handed to the caller below
-                failure.append(e)
-                streamer.end()
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        yield from (piece for piece in streamer if piece)
-        thread.join()
-        if failure:
-            raise failure[0]
+        return Media.of(subject.image, subject.track)

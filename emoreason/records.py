@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +12,12 @@ from emoreason.facs import EMOTIONS, MEASURED_AUS
 
 FloatArray = np.ndarray
 CROP = 128  # side of an aligned face crop in pixels
+CLIP_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".gif")
+
+
+def is_clip(source: object) -> bool:
+    """Whether a path is that of a clip, by its ending; a GIF counts as a picture: its first frame."""
+    return isinstance(source, str | os.PathLike) and Path(source).suffix.lower() in set(CLIP_SUFFIXES) - {".gif"}
 
 
 def _check(name: str, value: np.ndarray, *shape: int | None, dtype: type | None = None) -> None:

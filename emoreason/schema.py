@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from emoreason.errors import ParseError
-from emoreason.facs import LETTERS, PRESENT, au, parse_emotions
+from emoreason.facs import ACTION_UNITS, LETTERS, PRESENT, au, parse_emotions
 
 SIDES = ("left", "right", "both")
 KEY, INTERPRETATION = "Key observations:", "Interpretation:"
@@ -312,6 +312,12 @@ def find_aus(text: str) -> tuple[frozenset[int], frozenset[int]]:
                 continue
             (absent if negated else present).update(u[0] for u in units)
     return frozenset(present), frozenset(absent - present)
+
+
+def mentions(text: str) -> list[tuple[int, int, int]]:
+    """(start, end, AU) of each AU that FACS has and ``text`` names by number, in order; for linking."""
+    found = ((m.start(), m.end(), int(m.group(2))) for m in _ONE.finditer(text))
+    return [one for one in found if one[2] in ACTION_UNITS]
 
 
 def is_present(intensity: float | None, threshold: float = PRESENT) -> bool:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from emoreason import video
+from emoreason import faces, video
 from emoreason.errors import UserError
 from emoreason.records import CROP, Face, FaceTrack, Frames
 from emoreason.tracker import Tracker
@@ -31,7 +32,9 @@ class Scene:
     """The faces of one clip. tracks: by id (1, 2, ... in the order of appearing); each runs from where its face is
     first seen to where it is last seen. times (T,): seconds of all frames looked at (kept, after thinning); width,
     height: pixels of the upright frame; cuts: seconds at which a new shot starts; frames: how many were looked at;
-    warning: one line when the clip was cut short, else None."""
+    warning: one line when the clip was cut short, else None; spots: after thinning, for each track id all frames in
+    which the face was seen, (N, 8): seconds, three points (``faces.anchors``) in pixels of the frame as searched
+    (longer side at most SIDE), 1 where the face can be read."""
 
     tracks: tuple[FaceTrack, ...]
     times: np.ndarray
@@ -40,6 +43,7 @@ class Scene:
     cuts: tuple[float, ...] = ()
     frames: int = 0
     warning: str | None = None
+    spots: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     def main(self, face: int | None = None) -> FaceTrack | None:
         """The main character, or the track with id ``face``. None when there is no face at all. Raises UserError for
@@ -114,6 +118,7 @@ def track(source: str | Path | Iterable[Frames], *, fps: float | None = None, de
     tracker = tracker or Tracker(detector, most)
     seen: dict[int, dict[int, Face]] = {}
     times: dict[int, float] = {}
+    spots: dict[int, array] = {}  # 64 bytes a face and frame
     stride, n, scale, width, height, warning = 1, 0, 1.0, 0, 0, None
     for chunk in chunks:
         height, width = chunk.images.shape[1:3]
@@ -122,6 +127,9 @@ def track(source: str | Path | Iterable[Frames], *, fps: float | None = None, de
             width, height = chunk.info.width, chunk.info.height
         for image, time in zip(chunk.images, chunk.times, strict=True):
             found = tracker.step(image, float(time))
+            for who, face in found:
+                spot = (time, *faces.anchors(face.landmarks).ravel(), face.quality.readable)
+                spots.setdefault(who, array("d")).extend(spot)
             if n % stride == 0:
                 times[n] = float(time)
                 for who, face in found:
@@ -135,7 +143,8 @@ def track(source: str | Path | Iterable[Frames], *, fps: float | None = None, de
         raise UserError("the clip has no frames to look at")
     real = [who for who, all_ in seen.items() if all_ and _real(tracker, who, all_, times)]
     tracks = tuple(_build(i, seen[who], times, scale) for i, who in enumerate(real, 1))
-    return Scene(tracks, np.array(list(times.values())), width, height, tuple(tracker.cuts), n, warning)
+    all_spots = {i: np.array(spots[who]).reshape(-1, 8) for i, who in enumerate(real, 1)} if stride > 1 else {}
+    return Scene(tracks, np.array(list(times.values())), width, height, tuple(tracker.cuts), n, warning, all_spots)
 
 
 def _real(tracker: Tracker, who: int, seen: dict[int, Face], times: dict[int, float]) -> bool:

@@ -24,7 +24,7 @@ import numpy as np
 
 from emoreason.container import Index, Info, Reader, read_index
 from emoreason.errors import UserError
-from emoreason.records import Frames
+from emoreason.records import CLIP_SUFFIXES, Frames
 
 try:
     import decord
@@ -33,7 +33,7 @@ except ImportError:  # no wheel for this platform: PyAV reads everything
 else:
     decord.logging.set_level(decord.logging.QUIET)
 
-SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".wmv", ".gif")
+SUFFIXES = CLIP_SUFFIXES
 LIMIT = 2 << 30  # bytes that one sample() may hold
 WORTH = 12  # frames that a jump to a key frame must save: it empties the decoder's threads
 BATCH = 16  # frames asked of decord at once: more only cost memory

@@ -42,3 +42,13 @@ def spoken_aus(text: str) -> frozenset[int]:
             if hits:
                 found |= aus
     return frozenset(found)
+
+
+def mentions(text: str) -> list[tuple[int, int, frozenset[int]]]:
+    """(start, end, AUs) of each phrase in ``text`` that names a movement, in order, claimed or denied; for linking."""
+    low, found = text.lower(), []
+    for pattern, aus in _phrases():
+        for m in pattern.finditer(low):
+            if not any(m.start() < end and start < m.end() for start, end, _ in found):
+                found.append((m.start(), m.end(), aus))
+    return sorted(found, key=lambda one: one[0])

@@ -1,0 +1,215 @@
+"""A clip as a language model gets it: which frames, and in words what was measured over time.
+
+Eight samples of a course in an AU token are too few to read times from, so the events stand before the question as
+text. The same words are used in training and at inference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from emoreason import courses
+from emoreason.courses import BLINK, Event
+from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT
+from emoreason.records import Evidence
+
+FRAMES = 16  # frames of a clip that the model sees, however long it is
+TOLD = 6  # events told in words at most, the strongest
+PARTS = 4  # beginning, progress, middle, end
+QUIET = (25, 26, 43)  # parted lips, a slack jaw and lowered lids are little of an expression
+AWAY = 0.5  # seconds without the face that are worth a word
+TURNS = (("left", "right", 10.0), ("down", "up", 8.0), ("tilted left", "tilted right", 8.0))  # yaw, pitch, roll
+
+
+def pick(times: np.ndarray, events: Sequence[Event], most: int = FRAMES) -> np.ndarray:
+    """Which frames (indices, increasing) stand for a clip: of ``most`` equal stretches of time each gives the frame
+    in which its strongest event peaks, or else the one nearest to its middle. times (T,) seconds, increasing."""
+    times = np.asarray(times, float)
+    if len(times) <= most:
+        return np.arange(len(times))
+    edges = np.linspace(times[0], times[-1], most + 1)
+    apexes = sorted((e for e in events if e.au != BLINK), key=lambda e: -e.peak)
+    out = []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        last = high == edges[-1]
+        at = next((e.apex for e in apexes if low <= e.apex < high or last and e.apex == high), (low + high) / 2)
+        out.append(int(np.abs(times - at).argmin()))
+    return np.unique(out)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the face looks over some time: emotions, probabilities by name; valence, arousal in [-1, 1]."""
+
+    emotions: dict[str, float]
+    valence: float
+    arousal: float
+
+    @property
+    def ranked(self) -> list[str]:
+        return sorted(self.emotions, key=lambda e: -self.emotions[e])
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What was measured over one clip of one face. evidence: of the frames in which the face was seen, times
+    increasing; duration: of the clip, seconds."""
+
+    evidence: Evidence
+    duration: float
+
+    def __post_init__(self) -> None:
+        if not len(self.evidence.times):
+            raise ValueError("a Clip needs at least one frame with a face")
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """Every movement, by onset; blinks among them."""
+        return tuple(courses.of(self.evidence))
+
+    @cached_property
+    def told(self) -> tuple[Event, ...]:
+        """The events that are put into words: without blinks, the TOLD strongest, by onset."""
+        moves = sorted((e for e in self.events if e.au != BLINK), key=lambda e: -e.peak)[:TOLD]
+        return tuple(sorted(moves, key=lambda e: (e.onset, e.au)))
+
+    @cached_property
+    def blinks(self) -> tuple[Event, ...]:
+        return tuple(e for e in self.events if e.au == BLINK)
+
+    @property
+    def start(self) -> float:
+        """When the face is first seen."""
+        return float(self.evidence.times[0])
+
+    @property
+    def end(self) -> float:
+        return float(self.evidence.times[-1])
+
+    @cached_property
+    def away(self) -> tuple[tuple[float, float], ...]:
+        """Stretches of more than AWAY seconds without the face."""
+        times = np.concatenate([[0.0], self.evidence.times, [max(self.duration, self.end)]])
+        return tuple((float(a), float(b)) for a, b in zip(times[:-1], times[1:], strict=True) if b - a > AWAY
+                     and len(self.evidence.times) > 1)
+
+    @cached_property
+    def _smooth(self) -> np.ndarray:
+        return courses.smooth(self.evidence.times, np.clip(self.evidence.aus, 0, 5))
+
+    @cached_property
+    def levels(self) -> dict[int, float]:
+        """AU -> its highest intensity: that of its strongest event, or less than PRESENT where there is none."""
+        out = dict(zip(MEASURED_AUS, map(float, self._smooth.max(0)), strict=True))
+        for a in out:
+            peaks = [e.peak for e in self.events if e.au == a]
+            out[a] = max(peaks) if peaks else min(out[a], PRESENT - 0.06)
+        return out
+
+    @cached_property
+    def summary(self) -> Evidence:
+        """The clip as one frame: every AU at its strongest, the look over all."""
+        e, at = self.evidence, self._smooth.argmax(0)
+        sides = e.sides[at, np.arange(len(at))][None]
+        n = len(MEASURED_AUS)
+        return Evidence(np.zeros(1), np.array([list(self.levels.values())]), sides, np.ones((1, n, 1, 1)),
+                        np.array([[self.overall.emotions[name] for name in EMOTIONS]]),
+                        np.array([self.overall.valence]), np.array([self.overall.arousal]), e.poses.mean(0)[None])
+
+    @cached_property
+    def peak(self) -> float:
+        """The time in seconds at which most moves."""
+        moving = [i for i, a in enumerate(MEASURED_AUS) if a not in QUIET]
+        x = self._smooth[:, moving]
+        return float(self.evidence.times[int(np.where(x >= PRESENT, x, 0).sum(1).argmax())])
+
+    def part(self, time: float) -> int:
+        """Which quarter of the time in which the face is seen: 0 to PARTS - 1."""
+        return min(PARTS - 1, max(0, int(PARTS * (time - self.start) / max(self.end - self.start, 1e-6))))
+
+    @cached_property
+    def _parts(self) -> np.ndarray:
+        return np.array([self.part(t) for t in self.evidence.times])
+
+    def _mean(self, weights: np.ndarray) -> Look:
+        e, w = self.evidence, weights / weights.sum()
+        return Look(dict(zip(EMOTIONS, map(float, w @ e.emotions), strict=True)), float(w @ e.valence),
+                    float(w @ e.arousal))
+
+    @cached_property
+    def overall(self) -> Look:
+        """The mean over the frames, with weight on those in which more moves."""
+        moving = [i for i, a in enumerate(MEASURED_AUS) if a not in QUIET]
+        return self._mean(0.3 + self._smooth[:, moving].max(1))
+
+    @cached_property
+    def looks(self) -> tuple[Look, ...]:
+        """The mean over each part; one without a frame has that of the nearest frame."""
+        out = []
+        for i in range(PARTS):
+            mine = (self._parts == i).astype(float)
+            if not mine.any():
+                middle = self.start + (i + 0.5) / PARTS * (self.end - self.start)
+                mine[np.abs(self.evidence.times - middle).argmin()] = 1.0
+            out.append(self._mean(mine))
+        return tuple(out)
+
+    @cached_property
+    def turns(self) -> tuple[tuple[int, int, int], ...]:
+        """Head movements from one part to the next: (part, axis 0-2 as in ``TURNS``, 1 or -1)."""
+        if len(self.evidence.times) < 8 or len(set(self._parts)) < PARTS:
+            return ()
+        means = np.stack([self.evidence.poses[self._parts == i].mean(0) for i in range(PARTS)])
+        change = np.diff(means, axis=0)
+        return tuple((i + 1, axis, 1 if change[i, axis] > 0 else -1) for i in range(PARTS - 1)
+                     for axis in range(3) if abs(change[i, axis]) >= TURNS[axis][2])
+
+    def starts(self, e: Event) -> bool:
+        """Whether the movement was there when the face was first seen."""
+        return e.cut in ("start", "both") and e.onset <= self.start + 0.05
+
+    def lasts(self, e: Event) -> bool:
+        """Whether the movement still shows when the face is last seen."""
+        return e.cut in ("end", "both") and e.offset >= self.end - 0.05
+
+    def words(self) -> str:
+        """The measured course of the clip, as the lines before a question."""
+        head = f"Clip {self.duration:.1f} s"
+        head += "".join(f", no face {a:.1f}-{b:.1f} s" for a, b in self.away[:3]) + "."
+        events = "; ".join(map(self._event, self.told)) or "none"
+        out = [head, f"Events: {events}."]
+        if self.told:
+            out.append(f"Most at {self.peak:.1f} s.")
+        if self.blinks:
+            out.append(f"Blinks: {', '.join(f'{b.apex:.1f}' for b in self.blinks[:4])}.")
+        if self.turns:
+            out.append("Head: " + ", ".join(f"part {i + 1} {TURNS[axis][way > 0]}" for i, axis, way in self.turns[:4])
+                       + ".")
+        tops = ((i, x.ranked[0], x.emotions[x.ranked[0]]) for i, x in enumerate(self.looks, 1))
+        looks = ", ".join(f"{i} {name} {p:.2f}" for i, name, p in tops)
+        out.append(f"Looks: {looks}. Over all: {_look(self.overall)}.")
+        return " ".join(out) + "\n"
+
+    def _event(self, e: Event) -> str:
+        first, last = self.part(e.onset) + 1, self.part(e.offset) + 1
+        parts = f"part {first}" if first == last else f"parts {first}-{last}"
+        always = self.starts(e) and self.lasts(e)
+        marks = [(always, "throughout"), (not always, parts), (self.starts(e) and not always, "from the start"),
+                 (self.lasts(e) and not always, "to the end"), (e.side != "both", e.side), (e.short, "short"),
+                 (e.speech, "speaking")]
+        more = "".join(f" {word}" for is_so, word in marks if is_so)
+        return f"AU{e.au} {e.peak:.1f} {e.onset:.1f}-{e.offset:.1f} top {e.apex:.1f}{more}"
+
+
+def _look(x: Look) -> str:
+    first, second = x.ranked[:2]
+    return (f"{first} {x.emotions[first]:.2f}, {second} {x.emotions[second]:.2f}, "
+            f"{_tenth(x.valence)}, {_tenth(x.arousal)}")
+
+
+def _tenth(value: float) -> str:
+    return f"{round(value, 1) + 0.0:.1f}"

@@ -1,0 +1,63 @@
+"""Answers about clips: what the course of the AUs does not bear out is found."""
+
+from dataclasses import replace
+
+import pytest
+from made import made_clip
+
+from emoreason.clip_checks import asked, check_clip
+from emoreason.schema import Explanation, Observation, render
+
+CLIP = made_clip(aus={12: (1.0, 2.5, 3.0), 4: (0.0, 0.8, 2.0)}, looks=[(0, "neutral"), (1.1, "happiness"), (2.4, "neutral")])
+SMILE = Observation(12, 3.0, "both", True, (1.0, 2.5), "The lip corners are clearly raised")
+GOOD = Explanation((SMILE,), "AU12, the lip corner puller, shows from 1.0 to 2.5 seconds.", "happiness", round(CLIP.overall.emotions["happiness"], 2))
+
+
+def found(x, question="", clip=CLIP):
+    checked = check_clip(render(x), clip, question)
+    return checked.unsupported, checked.slips
+
+
+def test_a_true_answer_holds():
+    assert CLIP.overall.ranked[0] == "happiness" and found(GOOD) == ((), ())
+
+
+@pytest.mark.parametrize("change", [
+    {"au": 15, "text": "The lip corners are lowered"}, {"span": (2.0, 3.5)}, {"intensity": 4.6}, {"span": (1.0, 4.0)},
+    {"present": False, "intensity": None, "span": None, "text": "The lip corners are not raised"}])
+def test_claims_that_the_course_does_not_carry(change):
+    claim = replace(SMILE, **change)
+    assert found(replace(GOOD, observations=(claim,)))[0] == (claim.au,)
+
+
+@pytest.mark.parametrize("text, slip", [
+    ("AU12 begins at 0.2 seconds.", "0.2"), ("AU4 begins at 1.7 seconds.", "1.7"),
+    ("AU12 shows from 1.0 seconds to the end of the clip.", "lasts"), ("AU12, AU12 and AU4 are there.", "twice"),
+    ("At the beginning of the video, the nose wrinkles.", "AU9 of part 1"),
+    ("Towards the end of the video, a smile forms.", "AU12 of part 4"),
+    ("In the middle of the video, the eyes blink.", "blink of part 3"),
+    ("The raised cheeks make it.", "AU6"), ("It looks happy, but it does not look happy.", "denies")])
+def test_sentences_that_do_not_hold(text, slip):
+    assert slip in " ".join(found(replace(GOOD, interpretation=text))[1])
+
+
+@pytest.mark.parametrize("text", [
+    "At the start of the video, the brows are slightly knitted; then the frown eases. In the middle of the video, the smile fades.",
+    "AU4 comes first, at 0.0 seconds, and AU12 last, at 1.0 seconds.", f"The look builds up to about {CLIP.peak:.1f} seconds.",
+    f"The strongest is the lip corner puller at {CLIP.levels[12]:.1f}."])
+def test_sentences_that_hold(text):
+    assert found(replace(GOOD, interpretation=text))[1] == ()
+
+
+def test_the_conclusion_is_that_of_the_part_asked_about():
+    end = Explanation((), "The face looks neutral.", "neutral", 0.85)
+    assert found(end, "Does it look happy at the end?")[1] == ()
+    assert found(end, "What does the face show?")[1] != ()
+    assert found(end, "How does it look at 3.5 seconds?")[1] == ()
+    assert found(end, "How does it look at 1.8 seconds?")[1] != ()
+    assert asked("Tell what the face does from beginning to end", CLIP) == (CLIP.overall,)
+    assert asked("Why does it look so at first?", CLIP) == (CLIP.looks[0],)
+
+
+def test_text_that_does_not_parse_is_a_problem():
+    assert check_clip("It smiles.", CLIP).problem

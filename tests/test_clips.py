@@ -1,0 +1,208 @@
+"""Clips in words: events, parts, looks; which frames stand for a clip; the text about it; talks as rows."""
+
+import io
+import json
+import random
+import re
+
+import numpy as np
+import pytest
+from made import made_clip
+from PIL import Image
+
+from emoreason.clips import FRAMES, TOLD, Clip, pick
+from emoreason.courses import Event
+from emoreason.data_pipeline import clip_talks
+from emoreason.data_pipeline.clip_caption import caption
+from emoreason.data_pipeline.clip_frames import key_times
+from emoreason.data_pipeline.clip_text import ask_clip, write_clip
+from emoreason.data_pipeline.courses import ClipFacts
+from emoreason.data_pipeline.questions import Question
+from emoreason.data_pipeline.sampling import random_clip
+from emoreason.facenet import FaceNet, FaceNetConfig
+from emoreason.facs import MEASURED_AUS
+from emoreason.processing import as_media
+from emoreason.schema import parse, render
+
+
+def test_words_say_what_was_measured():
+    clip = made_clip(aus={12: (0.5, 2.0, 3.0), 4: (2.4, 2.7, 1.6), 43: (2.9, 3.1, 4.8)}, looks=[(0, "neutral"), (0.6, "happiness"), (2.0, "neutral")])
+    words = clip.words()
+    assert re.match(r"Clip 4\.0 s\. Events: AU12 3\.[01] 0\.5-2\.0 top .* parts 1-3; ", words) and words.endswith("\n")
+    assert re.search(r"AU4 1\.6 2\.4-2\.7 top 2\.\d part 3 short", words)
+    assert "Blinks: 3.0" in words and "AU43" not in words and "AU6" not in words
+    assert "1 neutral" in words and "2 happiness" in words and "4 neutral" in words
+    assert clip.levels[12] == pytest.approx(3.0, abs=0.15) and clip.levels[6] < 1
+    assert 0.5 < clip.peak < 2.0
+
+
+def test_ends_turns_and_gaps_are_told():
+    clip = made_clip(aus={12: (-1.0, 9.0, 2.0), 15: (2.5, 9.0, 2.0)}, yaw=lambda t: 30 * (t > 2))
+    words = clip.words()
+    assert re.search(r"AU12 2\.0 0\.0-4\.0 top \d\.\d throughout", words) and re.search(r"AU15 2\.0 2\.5-4\.0 top \d\.\d parts 3-4 to the end", words)
+    assert "Head: part 3 right." in words
+    e = clip.evidence
+    seen = (e.times > 1.0) & (e.times < 3.0)
+    part = Clip(clip_talks._take(e, np.flatnonzero(seen), e.times[seen]), 4.0)
+    assert part.words().startswith("Clip 4.0 s, no face 0.0-1.0 s, no face 3.0-4.0 s.")
+
+
+def test_only_the_strongest_are_told_and_the_rest_is_counted_in_no_words():
+    clip = made_clip(aus={a: (0.5, 2.0, 1.2 + 0.1 * i) for i, a in enumerate((1, 2, 4, 5, 6, 7, 9, 12))})
+    assert len(clip.told) == TOLD and {e.au for e in clip.told} == {4, 5, 6, 7, 9, 12}
+
+
+def test_a_clip_needs_a_frame_with_a_face():
+    e = made_clip().evidence
+    with pytest.raises(ValueError, match="at least one frame"):
+        Clip(clip_talks._take(e, np.array([], int), np.array([])), 1.0)
+    one = Clip(clip_talks._take(e, np.array([0]), e.times[:1]), 1.0)
+    assert one.words().startswith("Clip 1.0 s") and one.part(0.0) == 0
+
+
+def test_picked_frames_hold_the_apexes_and_cover_the_clip():
+    times = np.sort(np.random.default_rng(0).uniform(0, 10, 250))
+    apexes = [float(times[i]) for i in (3, 40, 41, 120, 249)]
+    events = [Event(12, t - 0.2, t, t + 0.2, 1.0 + i) for i, t in enumerate(apexes)]
+    frames = pick(times, events)
+    assert len(frames) <= FRAMES and (np.diff(frames) > 0).all()
+    assert {3, 41, 120, 249} <= set(frames.tolist())  # 40 and 41 share a stretch: the stronger
+    assert np.diff(times[frames]).max() < 2 * 10 / FRAMES + 0.1
+    assert pick(times[:7], events).tolist() == list(range(7))
+
+
+def smile_and_blink():
+    return ClipFacts(made_clip(3.1, aus={6: (0.5, 2.0, 2.0), 12: (0.5, 2.0, 3.0), 43: (2.5, 2.7, 4.8)}))
+
+
+def test_clips_are_told_with_spans_and_in_order():
+    rng, facts = random.Random(4), smile_and_blink()
+    for _ in range(20):
+        x = write_clip(facts, Question("events", "timeline"), rng)
+        assert parse(render(x)) == x and x.emotion == facts.overall.top
+        assert {(o.au, o.span) for o in x.observations} == {(6, (0.5, 2.0)), (12, (0.5, 2.0))}
+        told = caption(facts, rng)
+        places = [re.search(w, told.lower()).start() for w in ("begin|start|first", "progress|goes on", "middle", "end")]
+        assert places == sorted(places) and not re.search("happ|sad|neutral", told)
+        assert re.search(r"\b(?:smile|corners)\b", told) and "blink" in told
+        late = write_clip(facts, Question("when", "when", au=12), rng)
+        assert "0.5" in late.interpretation and late.observations[0].span == (0.5, 2.0)
+        assert "blink" in write_clip(facts, Question("when", "when", au=43), rng).interpretation
+
+
+def test_a_part_is_judged_by_itself_and_change_is_told():
+    looks = [(0, "neutral"), (2.0, "happiness")]
+    facts = ClipFacts(made_clip(aus={12: (2.2, 9.0, 3.5), 6: (2.2, 9.0, 2.5), 4: (0.2, 1.0, 2.0)}, looks=looks))
+    rng = random.Random(1)
+    for _ in range(10):
+        end = write_clip(facts, Question("part", "why at the end", "happiness", topic="3"), rng)
+        assert end.emotion == "happiness" and {o.au for o in end.observations if o.present} <= {6, 12}
+        assert all(o.span[0] >= 2 for o in end.observations if o.present)
+        start = write_clip(facts, Question("part", "why at first", "happiness", topic="0"), rng)
+        assert start.emotion == "neutral" and {o.au for o in start.observations if o.present} <= {4}
+        change = write_clip(facts, Question("develop", "what changes"), rng)
+        assert re.search("neutral.*happy", change.interpretation) and {o.au for o in change.observations} == {4, 6, 12}
+
+
+def test_short_movements_and_speech_are_called_uncertain():
+    rng = random.Random(2)
+    short = ClipFacts(made_clip(aus={4: (1.0, 1.3, 2.0)}))
+    assert all(re.search("uncertain|measuring error|too short", write_clip(short, Question("events", "when"), rng).interpretation) for _ in range(9))
+    talking = made_clip(aus={}, extra=lambda t: {25: 1.5 * (1 + np.sin(2 * np.pi * 3.5 * t))})
+    assert any(e.speech for e in talking.told) and "speaking" in talking.words()
+    said = [write_clip(ClipFacts(talking), Question("develop", "what changes"), rng).interpretation for _ in range(9)]
+    assert all(re.search("speak|speech", text) for text in said)
+
+
+def test_random_clips_claim_nothing_beyond_what_was_measured():
+    rng = random.Random(6)
+    kinds = set()
+    for _ in range(200):
+        facts = random_clip(rng)
+        question = ask_clip(facts, rng)
+        kinds.add(question.kind)
+        x = write_clip(facts, question, rng)
+        assert parse(render(x)) == x
+        levels = facts.clip.levels
+        for o in x.observations:
+            assert (levels[o.au] >= 1.0 and o.intensity <= levels[o.au] + 0.06) if o.present else levels[o.au] < 0.5
+            if o.span:
+                assert any(e.au == o.au and abs(e.onset - o.span[0]) < 0.06 and abs(e.offset - o.span[1]) < 0.06 for e in facts.clip.told)
+    assert {"read", "caption", "events", "develop", "when", "part", "at", "why"} <= kinds
+
+
+def test_key_frames_carry_the_courses():
+    times = np.arange(100) / 25
+    courses = np.stack([np.interp(times, [1, 1.4, 2, 2.6], [0, 3, 3, 0]), 0.1 * np.sin(times)], 1)
+    keys = key_times(times, courses)
+    line = np.stack([np.interp(times, times[keys], c[keys]) for c in courses.T], 1)
+    assert np.abs(line - courses).max() < 0.25 and {0, 99} <= set(keys.tolist()) and 10 <= len(keys) <= 20
+    assert len(key_times(times, np.zeros((100, 1)))) == 10
+
+
+@pytest.fixture(scope="module")
+def cache():
+    """Three clips of noise faces, as ``emoreason data frames`` writes them."""
+    rng = np.random.default_rng(0)
+    clip = np.repeat([0, 1, 2], [12, 1, 18])
+    time = np.concatenate([np.linspace(0, 3, 12), [0.0], np.linspace(0, 5, 18)])
+    return rng.integers(0, 255, (31, 64, 64), np.uint8), clip, time
+
+
+def test_talks_about_clips_are_rows_that_training_reads(cache):
+    net = FaceNet(FaceNetConfig(widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), feature=8)).eval()
+    films = list(clip_talks.filmed(net, *cache))
+    assert [len(f.grey) for f in films] == [12, 1, 18] and films[2].evidence.times[-1] == 5
+    rows = list(clip_talks.rows(films, random.Random(0), talks=4))
+    assert len(rows) == 12
+    for row in rows:
+        media = as_media(row["images"][0])
+        assert media.scene is None and 1 <= len(media) <= FRAMES
+        assert row["prompt"][0]["content"].startswith("Clip ") and row["prompt"][-1]["role"] == "user"
+        x = parse(row["completion"][0]["content"])
+        measured = {int(a): v for a, v in json.loads(row["measured"]).items()}
+        assert set(measured) == set(MEASURED_AUS)
+        assert all(measured[o.au] >= 0.99 for o in x.observations if o.present)
+
+
+def test_retiming_keeps_pictures_and_readings_together(cache):
+    net = FaceNet(FaceNetConfig(widths=(8, 8, 16, 16), depths=(1, 1, 1, 1), feature=8)).eval()
+    film = list(clip_talks.filmed(net, *cache))[2]
+    rng = random.Random(0)
+    for _ in range(30):
+        other = clip_talks.retimed(film, rng)
+        assert other.evidence.times[0] == 0 and (np.diff(other.evidence.times) > 0).all()
+        at = next(i for i, g in enumerate(film.grey) if (g == other.grey[0]).all())
+        assert np.array_equal(film.evidence.aus[at], other.evidence.aus[0])
+
+
+def test_an_animation_of_crops_is_a_clip_and_of_pictures_is_not():
+    rng = np.random.default_rng(0)
+    crops = rng.integers(0, 255, (5, 64, 64), np.uint8)
+    media = as_media(clip_talks.encode(crops))
+    assert media.crops.shape == (5, 128, 128, 3)
+    assert np.abs(media.crops[3, ::2, ::2, 1].astype(int) - crops[3]).mean() < 25
+    file = io.BytesIO()
+    pages = [Image.fromarray(rng.integers(0, 255, (90, 200, 3), np.uint8)) for _ in range(3)]
+    pages[0].save(file, "WEBP", save_all=True, append_images=pages[1:])
+    assert len(as_media(file.getvalue())) == 1
+
+
+def test_a_clip_and_a_picture_in_one_batch_are_each_what_they_are_alone():
+    import torch
+    from tiny import make
+
+    from emoreason.processing import token_count
+
+    model, processor = make(None)
+    rng = np.random.default_rng(0)
+    film = clip_talks.encode(rng.integers(0, 255, (7, 64, 64), np.uint8))
+    still = rng.integers(0, 255, (64, 64, 3), np.uint8)
+    both = processor(images=[[film], [still]], text=["<image>What changes?", "<image>Why?"], padding=True)
+    assert both["pixel_values"].shape[:2] == (2, 7)
+    with torch.inference_mode():
+        together = model(**both).logits[:, -1]
+        for i, (media, text) in enumerate(((film, "<image>What changes?"), (still, "<image>Why?"))):
+            alone = processor(images=[[media]], text=[text])
+            assert (alone["input_ids"] == model.config.image_token_id).sum() == token_count(7 if i == 0 else 1)
+            assert torch.allclose(model(**alone).logits[0, -1], together[i], atol=1e-4)
