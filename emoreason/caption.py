@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from emoreason.subtitles import FORMATS as SUBTITLES
 from emoreason.subtitles import cues
 from emoreason.video import SUFFIXES
 
+TOGETHER = 8  # clips whose texts are written in one batch
 FORMATS = ("jsonl", "srt", "vtt", "parquet")
 Captioner = Callable[[str], Any]
 
@@ -39,31 +41,46 @@ class Item(NamedTuple):
 
 
 def reasoner(model: str = "nano", face: int | None = None) -> Captioner:
-    """The captioner that a worker makes for itself: ``Reasoner.caption`` of a model."""
-    from emoreason.reason import Reasoner
+    """The captioner that a worker makes for itself."""
+    from emoreason.captioning import make
 
-    loaded = Reasoner.load(model)
-    return loaded.caption if face is None else partial(loaded.caption, face=face)
+    return make(model, face)
 
 
-def row(video: str, path: str, captioner: Captioner) -> dict[str, Any]:
-    """The row of one clip. A clip that fails has its reason in ``error`` and null elsewhere.
+def rows(items: Sequence[Item], captioner: Captioner) -> list[dict[str, Any]]:
+    """The rows of some clips. One that fails has its reason in ``error`` and null elsewhere; only the events stay where
+    the clip could be measured, but the model's text could not be read.
 
     captioner: path -> an object with ``caption`` (str), ``events`` (each a dict, or with ``to_dict``), ``explanation``
-    (an Explanation, a dict or None) and, where the clip was cut short, ``warning``.
+    (an Explanation, a dict or None) and, where the clip was cut short, ``warning``. Where it has a method ``batch``
+    (paths -> such objects or exceptions), that does them together.
     """
+    together = getattr(captioner, "batch", None)
+    try:
+        made = together([i.path for i in items]) if together else [_tried(captioner, i.path) for i in items]
+    except Exception as e:
+        made = [e] * len(items)
+    return [row(item.video, result) for item, result in zip(items, made, strict=True)]
+
+
+def _tried(captioner: Captioner, path: str) -> Any:
+    try:
+        return captioner(path)
+    except Exception as e:  # a clip that cannot be captioned is a row, not the end of the run
+        return e
+
+
+def row(video: str, result: Any) -> dict[str, Any]:
+    """The row of one clip, from what a captioner made of it or raised."""
     out: dict[str, Any] = {"video": video, "caption": None, "events": None, "explanation": None, "warning": None,
                            "error": None}
-    try:
-        result = captioner(path)
-        events = [_plain(e) for e in result.events]
-        out |= {"caption": result.caption, "events": events, "explanation": _plain(result.explanation),
-                "warning": getattr(result, "warning", None)}
-    except UserError as e:
-        out["error"] = " ".join(str(e).split())
-    except Exception as e:  # a clip that cannot be captioned is a row, not the end of the run
-        out["error"] = f"{type(e).__name__}: {' '.join(str(e).split())}"[:500]
-    return out
+    if isinstance(result, Exception):
+        kind = "" if isinstance(result, UserError) else f"{type(result).__name__}: "
+        measured = getattr(result, "events", None)  # of a clip that was read, but of which nothing could be told
+        return {**out, "events": None if measured is None else [_plain(e) for e in measured],
+                "error": (kind + " ".join(str(result).split()))[:500]}
+    return {**out, "caption": result.caption, "events": [_plain(e) for e in result.events],
+            "explanation": _plain(result.explanation), "warning": getattr(result, "warning", None)}
 
 
 def _plain(value: Any) -> Any:
@@ -119,12 +136,14 @@ def _named(found: dict[str, str]) -> list[Item]:
 
 
 def caption(items: Sequence[Item], out: str | Path, make: Callable[[], Captioner], *, format: str | None = None,
-            workers: int = 1, limit: float = 600.0, retry: bool = False, quiet: bool = False) -> dict[str, int]:
+            workers: int = 1, batch: int = 1, limit: float = 600.0, retry: bool = False, quiet: bool = False,
+            engine: str = "local") -> dict[str, int]:
     """Caption the items that have no row yet, and finish the output.
 
-    make: makes a captioner in each worker (it must be picklable; a UserError from it ends the run). limit: seconds
-    that a clip may take. retry: do failed clips again. Returns counts: clips, done (in this run), failed (in all),
-    warned (in all).
+    make: makes a captioner in each worker (it must be picklable; a UserError from it ends the run). batch: clips that
+    a worker does together (its first one alone, so that a row is there soon). limit: seconds that a clip may take.
+    engine: "local", processes of this machine, or "ray". retry: do failed clips again. Returns counts: clips, done (in
+    this run), failed (in all), warned (in all).
     Raises UserError for an output that cannot be written or that another run is writing.
     """
     from tqdm import tqdm
@@ -137,13 +156,12 @@ def caption(items: Sequence[Item], out: str | Path, make: Callable[[], Captioner
         todo = [i for i in items if i.video not in journal.done]
         stems = {i.video: i.stem for i in items}
         shown = None if quiet else sys.stderr
-        with Farm(partial(_worker, make), min(workers, len(todo)), limit) as farm, tqdm(
+        with _crew(engine, make, min(workers, len(todo)), limit) as crew, tqdm(
                 total=len(items), initial=len(items) - len(todo), unit="clip", file=shown or sys.stderr, disable=quiet,
                 mininterval=0.2 if sys.stderr.isatty() else 10, smoothing=0.05) as bar:
-            for item, made, died in farm.run(todo):
-                made = made or {**row(item.video, item.path, _dead), "error": died}
-                if subtitles and made["error"] is None:
-                    write(target / f"{stems[item.video]}.{format}", cues(made, format))
+            for made in _done(crew, Groups(todo, workers, batch)):
+                if subtitles and made["events"] is not None:
+                    write(target / f"{stems[made['video']]}.{format}", cues(made, format))
                 journal.add(made)
                 bar.update()
         counts = journal.count({i.video for i in items})
@@ -152,13 +170,45 @@ def caption(items: Sequence[Item], out: str | Path, make: Callable[[], Captioner
     return {"clips": len(items), "done": len(todo), **counts}
 
 
-def _dead(path: str) -> Any:
-    raise UserError("")
+class Groups:
+    """The clips in groups of ``size``, the first one for each worker and every one put back alone."""
+
+    def __init__(self, items: Sequence[Item], workers: int, size: int) -> None:
+        size = max(1, min(size, -(-len(items) // max(workers, 1))))
+        alone, rest = items[:workers], items[workers:]
+        self.queue = deque([[i] for i in alone] + [list(rest[n: n + size]) for n in range(0, len(rest), size)])
+
+    def __iter__(self) -> Groups:
+        return self
+
+    def __next__(self) -> list[Item]:
+        if not self.queue:
+            raise StopIteration
+        return self.queue.popleft()
 
 
-def _worker(make: Callable[[], Captioner]) -> Callable[[Item], dict[str, Any]]:
+def _done(crew: Any, groups: Groups) -> Iterator[dict[str, Any]]:
+    """The rows as they come. The clips of a group that a worker did not survive are tried again one by one."""
+    for group, made, died in crew.run(groups):
+        if made is not None:
+            yield from made
+        elif len(group) > 1:
+            groups.queue.extend([item] for item in group)
+        else:
+            yield row(group[0].video, UserError(died))
+
+
+def _crew(engine: str, make: Callable[[], Captioner], workers: int, limit: float) -> Any:
+    if engine == "ray":
+        from emoreason.rays import Rays
+
+        return Rays(partial(_worker, make), workers, limit)
+    return Farm(partial(_worker, make), workers, limit)
+
+
+def _worker(make: Callable[[], Captioner]) -> Callable[[list[Item]], list[dict[str, Any]]]:
     captioner = make()
-    return lambda item: row(item.video, item.path, captioner)
+    return lambda group: rows(group, captioner)
 
 
 def _format_of(out: str | Path) -> str:
@@ -201,23 +251,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--out", required=True, help="output file; for srt and vtt a folder")
     parser.add_argument("--format", choices=FORMATS, help="default: by the output's suffix, else jsonl")
     parser.add_argument("--workers", type=int, default=1, help="processes, each with a model of its own (default: 1)")
+    parser.add_argument("--batch", type=int, help=f"clips whose texts are written together (default: {TOGETHER})")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local",
+                        help="local processes, or Ray Data: an existing cluster, or this machine (default: local)")
     parser.add_argument("--limit", type=int, help="only the first N clips")
     parser.add_argument("--timeout", type=float, default=600, help="seconds that one clip may take (default: 600)")
-    parser.add_argument("--model", default="nano", help="nano, or a folder made by training (default: nano)")
+    parser.add_argument("--model", default="nano",
+                        help="nano, a checkpoint folder, hf:NAME, vllm:NAME or openai:MODEL@URL")
     parser.add_argument("--face", type=int, help="the face to describe, by number (default: the main character)")
     parser.add_argument("--retry", action="store_true", help="do clips again that failed before")
 
 
 def run(args: argparse.Namespace, make: Callable[[], Captioner] | None = None) -> int:
     """The command. Returns the exit code: 0, 1 when every clip failed, 130 when interrupted."""
-    for name, value in (("--workers", args.workers), ("--limit", args.limit), ("--timeout", args.timeout)):
+    for name in ("workers", "batch", "limit", "timeout"):
+        value = getattr(args, name)
         if value is not None and value < 1:
-            raise UserError(f"{name} must be at least 1, but got {value}")
+            raise UserError(f"--{name} must be at least 1, but got {value}")
     items = find(args.inputs)[: args.limit]
     start = time.monotonic()
     try:
         counts = caption(items, args.out, make or partial(reasoner, args.model, args.face), format=args.format,
-                         workers=args.workers, limit=args.timeout, retry=args.retry)
+                         workers=args.workers, batch=args.batch or (TOGETHER if make is None else 1),
+                         limit=args.timeout, retry=args.retry, engine=args.engine)
     except KeyboardInterrupt:
         print(f"stopped: the same command goes on from here ({args.out})", file=sys.stderr)
         return 130

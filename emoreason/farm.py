@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing as mp
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
@@ -15,13 +16,14 @@ from emoreason.errors import UserError
 
 class Farm:
     """``workers`` processes. make() is called once in each and gives the function that does one item. A worker that
-    takes longer than ``limit`` seconds over an item is stopped. After ``life`` items a worker is replaced: decoders
-    lose a few kilobytes a file, which would add up."""
+    takes longer than ``limit`` seconds over an item (a list: over each in it) is stopped. After ``life`` items a
+    worker is replaced: decoders lose a few kilobytes a file, which would add up."""
 
     def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: int, limit: float = 600.0,
                  life: int = 2000) -> None:
         self.make, self.count, self.limit, self.life = make, workers, limit, life
         self.crew: dict[Connection, Any] = {}  # the pipe to each worker -> its process
+        self.served: dict[Connection, int] = {}
 
     def __enter__(self) -> Farm:
         return self
@@ -41,13 +43,15 @@ class Farm:
         self.crew[ours] = process
         return ours
 
+    def _patience(self, item: Any) -> float:
+        return self.limit * _size(item)
+
     def run(self, items: Iterable[Any]) -> Iterator[tuple[Any, Any, str | None]]:
         """(item, result, None) as they are done, or (item, None, why) where the worker died. Raises UserError when a
-        worker cannot be made."""
+        worker cannot be made. Workers stay for the next call."""
         todo = iter(items)
         busy: dict[Connection, Any] = {}
         started: dict[Connection, float] = {}
-        served: dict[Connection, int] = {}
 
         def feed(pipe: Connection) -> None:
             item = next(todo, None)
@@ -58,9 +62,12 @@ class Farm:
                 except OSError:
                     pass  # it is dead, which the next receive shows
 
-        waiting = {self._hire() for _ in range(self.count)}
+        idle = list(self.crew)
+        waiting = {self._hire() for _ in range(self.count - len(idle))}
+        for pipe in idle:
+            feed(pipe)
         while waiting or busy:
-            for pipe in [p for p in busy if time.monotonic() - started[p] > self.limit]:
+            for pipe in [p for p in busy if time.monotonic() - started[p] > self._patience(busy[p])]:
                 self.crew[pipe].kill()  # the pipe then shows its end
             for pipe in wait([*waiting, *busy], timeout=min(1.0, self.limit)):
                 assert isinstance(pipe, Connection)
@@ -69,7 +76,7 @@ class Farm:
                 except (EOFError, OSError):
                     process = self.crew.pop(pipe)
                     process.join()
-                    late = pipe in busy and time.monotonic() - started[pipe] > self.limit
+                    late = pipe in busy and time.monotonic() - started[pipe] > self._patience(busy[pipe])
                     why = f"longer than {self.limit:g} s" if late else _ending(process.exitcode)
                     if pipe in waiting:
                         raise UserError(f"a worker ended before its first clip ({why}): use fewer --workers") from None
@@ -82,14 +89,20 @@ class Farm:
                 if kind == "ready":
                     waiting.discard(pipe)
                 else:
-                    served[pipe] = served.get(pipe, 0) + 1
-                    yield busy.pop(pipe), value, None
-                    if served[pipe] >= self.life:
+                    item = busy.pop(pipe)
+                    self.served[pipe] = self.served.get(pipe, 0) + _size(item)
+                    yield item, value, None
+                    if self.served[pipe] >= self.life:
                         self.crew.pop(pipe)
+                        self.served.pop(pipe)
                         pipe.close()  # at this it ends
                         waiting.add(self._hire())
                         continue
                 feed(pipe)
+
+
+def _size(item: Any) -> int:
+    return len(item) if isinstance(item, list) else 1
 
 
 def _ending(code: int | None) -> str:
@@ -98,10 +111,17 @@ def _ending(code: int | None) -> str:
     return f"exit code {code}"
 
 
+def _end_with(parent: Any) -> None:
+    """A parent that is killed takes its workers with it: nobody waits for what they are doing."""
+    wait([parent.sentinel])
+    os._exit(1)
+
+
 def _work(pipe: Connection, make: Callable[[], Callable[[Any], Any]], workers: int) -> None:
     """A worker's life: make the function, then item after item until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    share = str(max(1, (os.cpu_count() or 1) // workers))
+    threading.Thread(target=_end_with, args=(mp.parent_process(),), daemon=True).start()
+    share = os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, share)
     try:

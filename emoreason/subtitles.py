@@ -1,4 +1,5 @@
-"""A caption row as subtitles: the caption over the whole clip, and a cue for each event."""
+"""A caption row as subtitles: the caption over the whole clip, with what is doubtful about it, and a cue for each
+event."""
 
 from __future__ import annotations
 
@@ -12,11 +13,12 @@ LEAST = 1.0  # seconds that a cue stays, so that it can be read
 
 
 def cues(row: Mapping[str, Any], format: str) -> str:
-    """The text of an .srt or .vtt file (UTF-8). row: with ``caption`` (str) and ``events`` (dicts with au, onset,
-    offset in seconds, peak, side, uncertain)."""
+    """The text of an .srt or .vtt file (UTF-8). row: with ``caption`` (str or None), ``warning`` and ``events`` (dicts
+    with au, onset, offset in seconds, peak, side, uncertain)."""
     events = sorted(row["events"] or [], key=lambda e: (e["onset"], e["au"]))
     end = max([3.0, *(e["offset"] for e in events)])
-    spoken = [(0.0, end, row["caption"])] if row["caption"] else []
+    doubt = f" [{row['warning']}]" if row.get("warning") else ""
+    spoken = [(0.0, end, row["caption"] + doubt)] if row["caption"] else []
     spoken += [(e["onset"], max(e["offset"], e["onset"] + LEAST), line(e)) for e in events]
     blocks = []
     for n, (start, stop, text) in enumerate(spoken, 1):

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import av
 import cheap_captioner
 import numpy as np
 import pytest
@@ -51,6 +52,18 @@ def command(*words):
 
 def rows(path):
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
+
+
+KILLED = """
+import sys, argparse
+sys.path.insert(0, {tests!r})
+import cheap_captioner
+from emoreason import caption
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    caption.add_arguments(parser)
+    sys.exit(caption.run(parser.parse_args(), cheap_captioner.make_slow))
+"""
 
 
 def test_a_folder_to_jsonl(folder, tmp_path, capsys):
@@ -121,6 +134,11 @@ def test_subtitles(folder, tmp_path):
         assert len(rows(out / "captions.jsonl")) == 6
     text = (tmp_path / "srt" / "a.srt").read_text()
     assert text.startswith("1\n00:00:00,000 --> 00:00:03,000\nThe lip corners rise 1 times")
+    assert "[" in (tmp_path / "srt" / "cut.srt").read_text().splitlines()[2] and "[" not in text
+    for path in tmp_path.rglob("*.[sv]*t"):  # read back by another reader
+        with av.open(str(path)) as file:
+            shown = [p for p in file.demux() if p.size]
+        assert len(shown) == path.read_text().count("-->") > 1 and all(p.duration > 0 for p in shown)
     assert "lip corner puller (AU12, " in text and (tmp_path / "vtt" / "a.vtt").read_text().startswith("WEBVTT\n\n1\n")
 
 
@@ -154,6 +172,35 @@ def test_a_dying_worker_and_a_bug_cost_one_clip_each(folder, tmp_path):
     got = {Path(r["video"]).name: r["error"] for r in rows(out)}
     assert got == {"crash.mp4": "the worker died on this clip (out of memory or killed)",
                    "bug.mp4": "ZeroDivisionError: division by zero", "a.mp4": None, "whole.mp4": None}
+
+
+def test_a_clip_that_was_measured_but_not_told_keeps_its_events(tmp_path):
+    write(tmp_path / "untold.mp4", blush())
+    items = caption.find([str(tmp_path)])
+    for form in ("jsonl", "srt", "parquet"):
+        assert caption.caption(items, tmp_path / form, cheap_captioner.make, format=form, quiet=True)["failed"] == 1
+    (row,) = rows(tmp_path / "jsonl")
+    assert "cannot be read" in row["error"] and row["caption"] is None and row["events"][0]["au"] == 12
+    assert (tmp_path / "srt" / "untold.srt").read_text().count("-->") == len(row["events"])
+
+
+def test_a_killed_run_leaves_no_worker_behind(tmp_path):
+    write(tmp_path / "hang.mp4", blush(5))
+    script = tmp_path / "go.py"
+    script.write_text(KILLED.format(tests=str(Path(__file__).parent)))
+    log = tmp_path / "log"
+    run = subprocess.Popen([sys.executable, str(script), str(tmp_path / "hang.mp4"), "-o", str(tmp_path / "o.jsonl")],
+                           env={**os.environ, "CAPTION_LOG": str(log)}, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 100
+    while not log.exists() and time.monotonic() < deadline:  # the worker is at the clip
+        time.sleep(0.05)
+    workers = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    run.kill()
+    run.wait(10)
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{p}").exists() for p in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert workers and not any(Path(f"/proc/{p}").exists() for p in workers)
 
 
 def test_a_clip_that_takes_too_long_is_given_up(folder, tmp_path):
@@ -210,18 +257,6 @@ def test_every_cut_of_the_last_row_is_mended(tmp_path):
         assert path.read_bytes() == b"".join(lines[:whole[:n].count(b"\n")])
 
 
-KILLED = """
-import sys, argparse
-sys.path.insert(0, {tests!r})
-import cheap_captioner
-from emoreason import caption
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    caption.add_arguments(parser)
-    sys.exit(caption.run(parser.parse_args(), cheap_captioner.make_slow))
-"""
-
-
 def test_killed_at_any_moment_no_clip_is_lost_or_done_twice(tmp_path):
     clips = tmp_path / "clips"
     clips.mkdir()
@@ -264,3 +299,18 @@ def test_memory_stays_flat(tmp_path):
     with Journal(tmp_path / "j.jsonl") as j:
         assert j.count(j.done)["failed"] == 0 and sum(map(len, j.batches(256))) == 20_000
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
+
+
+def test_batches_and_a_clip_that_kills_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("BATCH_LOG", str(tmp_path / "log"))
+    clips = tmp_path / "in"
+    clips.mkdir()
+    for i in range(8):
+        write(clips / (f"crash{i}.mp4" if i == 3 else f"bug{i}.mp4" if i == 5 else f"ok{i}.mp4"), blush(6))
+    items = sorted(caption.find([str(clips)]), key=lambda i: i.stem[-1])
+    counts = caption.caption(items, tmp_path / "o.jsonl", cheap_captioner.make_together, batch=4, quiet=True)
+    got = {Path(r["video"]).stem: r["error"] for r in rows(tmp_path / "o.jsonl")}
+    assert counts["done"] == 8 == len(got) and counts["failed"] == 2
+    assert "killed" in got["crash3"] and "ZeroDivisionError" in got["bug5"] and got["ok4"] is None
+    # the first alone, then two groups, of which the first is tried again one by one
+    assert sorted((tmp_path / "log").read_text().split()) == sorted("1 4 3 1 1 1 1".split())
