@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from emoreason.data_pipeline import card, shards
-from emoreason.data_pipeline.hooks import explain_record, named
+from emoreason.data_pipeline.hooks import evidence_of, explain_record
 from emoreason.data_pipeline.job import Evidence, Job, Writer, row_features
 from emoreason.data_pipeline.leakage import SHARES
 from emoreason.errors import UserError
@@ -29,16 +29,19 @@ class Config:
 
     sources: [{"name", "path", further options of the reader}], read in this order; out: a folder. texts: take the
     "source"'s own explanations, write them with the "engine", "auto" (the source's where it has one, else the
-    engine's) or "none"; per_record: explanations a record; attempts: how often the engine tries for one that passes.
-    evidence: "package.module:function", from Record to Record, which completes an annotation
-    (``hooks.from_facenet`` makes one). seed; shares of the splits where a set has none; leaks: "fail" or "drop";
-    duplicates, same_texts: "drop" or "keep" pictures and texts that nearly repeat others. pictures: put them into
-    the shards; limit: stop after so many source records; rows of a shard.
+    engine's) or "none"; writer: the engine, "grammar" or a model string of ``emoreason.engines``; workers: texts asked
+    of a model at once; per_record: explanations a record; attempts: how often the engine tries for one that passes.
+    evidence: what completes an annotation, the labels.jsonl of ``data teach`` or "package.module:function", from Record
+    to Record (``hooks.from_facenet`` makes one). seed; shares of the splits where a set has none; leaks: "fail" or
+    "drop"; duplicates, same_texts: "drop" or "keep" pictures and texts that nearly repeat others. pictures: put them
+    into the shards; limit: stop after so many source records; rows of a shard.
     """
 
     sources: list[dict[str, Any]]
     out: str
     texts: str = "auto"
+    writer: str = "grammar"
+    workers: int = 1
     per_record: int = 1
     evidence: str | None = None
     attempts: int = 3
@@ -61,13 +64,15 @@ class Config:
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise UserError(f"{name} must be one of {', '.join(known)}, but got {getattr(self, name)!r}")
-        for name in ("per_record", "attempts", "rows"):
+        for name in ("per_record", "attempts", "rows", "workers"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be at least 1, but got {getattr(self, name)}")
 
     def content(self) -> dict[str, Any]:
-        """What the shards depend on: all but where they lie; of a source's path, its last part."""
-        data = {k: v for k, v in asdict(self).items() if k not in ("out", "sources", "limit")}
+        """What the shards depend on: all but where they lie; of a path, its last part."""
+        data = {k: v for k, v in asdict(self).items() if k not in ("out", "sources", "limit", "workers")}
+        if self.evidence is not None and self.evidence.endswith(".jsonl"):
+            data["evidence"] = Path(self.evidence).name
         return data | {"sources": [s | {"path": Path(s["path"]).name} for s in self.sources]}
 
 
@@ -80,8 +85,8 @@ def build(config: Config, evidence: Evidence | None = None, write: Writer | None
     """
     from tqdm import tqdm
 
-    evidence = evidence or (None if config.evidence is None else named(config.evidence))
-    write = write or (explain_record if config.texts in ("engine", "auto") else None)
+    evidence = evidence or (None if config.evidence is None else evidence_of(config.evidence))
+    write = write or (_writer(config) if config.texts in ("engine", "auto") else None)
     unknown = [s["name"] for s in config.sources if s["name"] not in SOURCES]
     if unknown:
         raise UserError(f"there is no source {unknown[0]!r}; known are {', '.join(sorted(SOURCES))}")
@@ -92,7 +97,8 @@ def build(config: Config, evidence: Evidence | None = None, write: Writer | None
         if not out.complete:
             job = Job(config, out, evidence, write)
             job.recall()
-            with tqdm(_items(config), unit=" records", disable=not progress, dynamic_ncols=True,
+            items = job.ahead(_items(config), config.workers, out.start)
+            with tqdm(items, unit=" records", disable=not progress, dynamic_ncols=True,
                       desc=Path(config.out).name) as bar:
                 for number, item in enumerate(bar):
                     if number < out.start:
@@ -101,7 +107,7 @@ def build(config: Config, evidence: Evidence | None = None, write: Writer | None
                         break
                     job.take(item)
                     out.tick()
-                    bar.set_postfix(kept=job.kept, left_out=job.rejected, refresh=False)
+                    bar.set_postfix_str(f"{job.kept:,} kept, {job.rejected:,} left out", refresh=False)
             if config.limit is None or out.next < config.limit:
                 out.finish()
             else:
@@ -110,6 +116,16 @@ def build(config: Config, evidence: Evidence | None = None, write: Writer | None
         out.close()
     card.write_card(config.out)
     return out.manifest
+
+
+def _writer(config: Config) -> Writer:
+    if config.writer == "grammar":
+        return explain_record
+    from emoreason import engines
+    from emoreason.data_pipeline import llm
+
+    cache = Path(config.out) / "writer.jsonl"
+    return llm.writer(engines.complete(config.writer), config.writer, config.attempts, cache)
 
 
 def _items(config: Config) -> Iterator[tuple[str, Record | Reject]]:
@@ -126,7 +142,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help=f"a set to read; names: {', '.join(sorted(SOURCES))}")
     parser.add_argument("-o", "--out", help="folder for shards, rejects, manifest and card; resumed where it was begun")
     parser.add_argument("--texts", choices=TEXTS, help="where the explanations come from")
-    parser.add_argument("--evidence", metavar="MODULE:FUNCTION", help="completes annotations, Record to Record")
+    parser.add_argument("--writer", metavar="MODEL",
+                        help="who writes them: grammar (offline, the default), hf:NAME, vllm:NAME or openai:MODEL@URL")
+    parser.add_argument("--workers", type=int, help="texts asked of a model at once")
+    parser.add_argument("--evidence", metavar="FILE|MODULE:FUNCTION",
+                        help="completes annotations: labels.jsonl of `data teach`, or a function, Record to Record")
     parser.add_argument("--per-record", type=int, help="explanations a record")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--leaks", choices=("fail", "drop"), help="what to do when a subject or picture crosses splits")

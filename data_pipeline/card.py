@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from emoreason.data_pipeline import shards
+from emoreason.data_pipeline import shards, variety
 
 BAR = 30  # characters of the longest bar
 
@@ -19,18 +19,19 @@ def write_card(folder: str | Path, title: str | None = None) -> Path:
     folder = Path(folder)
     manifest = shards.load_manifest(folder)
     levels: dict[int, Counter[int]] = {}
-    lengths, subjects = [], set()
+    texts: list[str] = []
+    subjects: set[tuple[str, str]] = set()
     for row in shards.rows(folder, ["source", "subject", "text", "aus"]):
         if row["text"]:
-            lengths.append(len(row["text"].split()))
+            texts.append(row["text"])
         if row["subject"] is not None:
             subjects.add((row["source"], row["subject"]))
         for pair in row["aus"] or ():
             if pair["intensity"] is not None:
                 levels.setdefault(pair["au"], Counter())[min(5, int(pair["intensity"] + 0.5))] += 1
-    _plot(folder / "card.png", manifest, lengths, levels)
+    _plot(folder / "card.png", manifest, [len(t.split()) for t in texts], levels)
     path = folder / "card.md"
-    shards.write_atomically(path, _text(title or folder.name, manifest, lengths, len(subjects), levels).encode())
+    shards.write_atomically(path, _text(title or folder.name, manifest, texts, len(subjects), levels).encode())
     return path
 
 
@@ -42,7 +43,7 @@ def bars(counts: Mapping[str, int]) -> str:
     return "\n".join(["| | count | |", "| --- | ---: | --- |", *lines]) if lines else "none"
 
 
-def _text(title: str, m: Mapping[str, Any], lengths: list[int], subjects: int,
+def _text(title: str, m: Mapping[str, Any], texts: list[str], subjects: int,
           levels: Mapping[int, Counter[int]]) -> str:
     items = m["kept"] + m["rejected"]
     parts = [f"# {title}", "",
@@ -58,10 +59,14 @@ def _text(title: str, m: Mapping[str, Any], lengths: list[int], subjects: int,
     if levels:
         parts += ["", "## Intensities", "", "| AU | 0 | A | B | C | D | E |", "| --- |" + " ---: |" * 6]
         parts += [f"| AU{a} | " + " | ".join(f"{levels[a][i]:,}" for i in range(6)) + " |" for a in sorted(levels)]
-    if lengths:
-        low, middle, high = np.percentile(lengths, (5, 50, 95))
+    if texts:
+        low, middle, high = np.percentile([len(t.split()) for t in texts], (5, 50, 95))
         parts += ["", "## Texts", "",
-                  f"{len(lengths):,} texts; words: median {middle:.0f}, 5% below {low:.0f}, 5% above {high:.0f}."]
+                  f"{len(texts):,} texts; words: median {middle:.0f}, 5% below {low:.0f}, 5% above {high:.0f}."]
+        varied = variety.measure(texts)
+        if varied:
+            parts += [f"Distinct-2 {varied.distinct2:.3f} and self-BLEU-4 {varied.self_bleu:.3f} over {varied.n:,} of "
+                      f"them; the commonest sentence (\"{varied.commonest}\", # a figure) is in {varied.share:.2%}."]
     parts += ["", "## Left out, by reason", "", bars(m["by_reason"]), "", "## Made with", "",
               ", ".join(f"{k} {v}" for k, v in m["versions"].items()) + ".", "",
               "Settings: " + ", ".join(f"{k} = {v}" for k, v in m["config"].items() if k != "sources") + "."]

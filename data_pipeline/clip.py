@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,27 +60,41 @@ def script(rng: np.random.Generator, duration: float) -> tuple[list[Event], list
         end = min(start + rng.uniform(0.8, 3.0), duration + (1.0 if rng.random() < 0.4 else -0.3))
         speed = float(np.exp(rng.normal(np.log(0.45), 0.45)))  # a smile takes about half a second to its apex
         phases.append((start, shown.drawn))
-        for au, value in shown.aus.items():
-            if value < 0.3 or au == 43:
-                continue
-            right, left = shown.sides.get(au, (value, value))
-            onset = start + max(0.0, rng.normal(0.04, 0.05))
-            apex = onset + max(0.12, speed * rng.uniform(0.75, 1.3))
-            release = max(apex + 0.04, end - rng.uniform(0.3, 0.9) + rng.normal(0, 0.06))
-            offset = release + max(0.16, 1.4 * speed * rng.uniform(0.7, 1.5))
-            if onset > duration - 0.2:
-                continue
-            events.append(Event(au, onset, apex, release, offset if offset <= duration else None, value,
-                                right / value, left / value))
+        events += phase(rng, shown, start, end, duration, speed)
         start = end + rng.uniform(0.5, 1.5)
-    time = rng.exponential(2.0)
+    events += blinks(rng, duration)
+    return apart(sorted(events, key=lambda e: (e.onset, e.au))), phases
+
+
+def phase(rng: np.random.Generator, shown: expression.Expression, start: float, end: float, duration: float,
+          speed: float) -> list[Event]:
+    """The events of one expression that shows from start to end (seconds); speed: seconds from rest to apex."""
+    events = []
+    for au, value in shown.aus.items():
+        if value < 0.3 or au == 43:
+            continue
+        right, left = shown.sides.get(au, (value, value))
+        onset = start + max(0.0, rng.normal(0.04, 0.05))
+        apex = onset + max(0.12, speed * rng.uniform(0.75, 1.3))
+        release = max(apex + 0.04, end - rng.uniform(0.3, 0.9) + rng.normal(0, 0.06))
+        offset = release + max(0.16, 1.4 * speed * rng.uniform(0.7, 1.5))
+        if onset > duration - 0.2:
+            continue
+        events.append(Event(au, onset, apex, release, offset if offset <= duration else None, value,
+                            right / value, left / value))
+    return events
+
+
+def blinks(rng: np.random.Generator, duration: float) -> list[Event]:
+    """Blinks about every three and a half seconds."""
+    events, time = [], rng.exponential(2.0)
     while time < duration - 0.3:
         events.append(Event(BLINK, time, time + 0.10, time + 0.14, time + 0.14 + rng.uniform(0.12, 0.2), 5.0))
         time += 0.5 + rng.exponential(3.0)
-    return _apart(sorted(events, key=lambda e: (e.onset, e.au))), phases
+    return events
 
 
-def _apart(events: list[Event]) -> list[Event]:
+def apart(events: list[Event]) -> list[Event]:
     """An AU's later course starts after the earlier one has ended."""
     kept: list[Event] = []
     for event in events:
@@ -89,13 +104,13 @@ def _apart(events: list[Event]) -> list[Event]:
     return kept
 
 
-def _drift(rng: np.random.Generator, times: np.ndarray, size: float) -> np.ndarray:
+def drift(rng: np.random.Generator, times: np.ndarray, size: float) -> np.ndarray:
     """(T,) slow wandering around zero."""
     waves = [rng.normal(0, 0.5) * np.sin(2 * np.pi * f * times + rng.uniform(0, 6)) for f in (0.13, 0.31, 0.7)]
     return size * np.sum(waves, axis=0)
 
 
-def _glances(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
+def glances(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
     """(T, 2) gaze in degrees: still, then a quick jump."""
     out, time = np.zeros((len(times), 2)), 0.0
     while time < times[-1]:
@@ -125,11 +140,30 @@ def sample_clip(model: Studio, seed: int, i: int, size: int = 224,
     rng = np.random.default_rng([seed, _CLIP, i])
     times = np.arange(round(rng.uniform(2.0, 6.0) * FPS)) / FPS
     events, phases = script(rng, len(times) / FPS)
-    take = Take(scene.random_view(rng), np.stack([_drift(rng, times, s) for s in (6.0, 4.0, 3.0)], 1),
-                _glances(rng, times), scene.random_light(rng), scene.background(rng, round(supersample * size)),
+    take = Take(scene.random_view(rng), np.stack([drift(rng, times, s) for s in (6.0, 4.0, 3.0)], 1),
+                glances(rng, times), scene.random_light(rng), scene.background(rng, round(supersample * size)),
                 float(rng.uniform(0.2, 0.9)), int(rng.integers(1 << 31)))
     images, row = film(model, model.person(seed, i), f"{seed}-c{i}", events, phases, times, take, size, rng)
     return images, times, row
+
+
+def shots(model: Studio, person: Person, identity: str, events: list[Event], phases: list[tuple[float, str | None]],
+          times: np.ndarray, take: Take, size: int,
+          grain: np.random.Generator) -> Iterator[tuple[np.ndarray, dict, dict[int, float]]]:
+    """The clip's pictures (size, size, 3) uint8 RGB at the given times, each with its labels and its AUs as seen."""
+    curves = [event.intensity(times) for event in events]
+    for t, time in enumerate(times):
+        shown = _frame(events, [float(c[t]) for c in curves], (float(take.gaze[t, 0]), float(take.gaze[t, 1])))
+        shown.parting = take.parting
+        yaw, pitch, roll = (float(m) for m in take.moves[t])
+        view = replace(take.view, yaw=take.view.yaw + yaw, pitch=take.view.pitch + pitch, roll=take.view.roll + roll)
+        mesh, aus = pose_face(model, person, shown)
+        taken = scene.render(model.model, person, mesh, furrows(shown), shown.gaze, view, take.light, take.backdrop,
+                             size)
+        flaws = np.random.default_rng(take.camera)
+        image = scene.photograph(taken.image, flaws, take.camera is not None, grain)
+        shown.drawn = next((emotion for start, emotion in reversed(phases) if start <= time), "neutral")
+        yield image, labels(shown, aus, person, identity, view, taken.landmarks), aus
 
 
 def film(model: Studio, person: Person, identity: str, events: list[Event], phases: list[tuple[float, str | None]],
@@ -140,20 +174,10 @@ def film(model: Studio, person: Person, identity: str, events: list[Event], phas
     events (``Event.row``; 45 is a blink); courses {"12": [T values]} of each AU as seen; poses (T, 3); phases
     [{"start", "emotion"}]. ``aus`` are the peaks over the clip.
     """
-    curves = [event.intensity(times) for event in events]
     images, rows, seen = [], [], []
-    for t, time in enumerate(times):
-        shown = _frame(events, [float(c[t]) for c in curves], (float(take.gaze[t, 0]), float(take.gaze[t, 1])))
-        shown.parting = take.parting
-        yaw, pitch, roll = (float(m) for m in take.moves[t])
-        view = replace(take.view, yaw=take.view.yaw + yaw, pitch=take.view.pitch + pitch, roll=take.view.roll + roll)
-        mesh, aus = pose_face(model, person, shown)
-        taken = scene.render(model.model, person, mesh, furrows(shown), shown.gaze, view, take.light, take.backdrop,
-                             size)
-        flaws = np.random.default_rng(take.camera)
-        images.append(scene.photograph(taken.image, flaws, take.camera is not None, grain))
-        shown.drawn = next((emotion for start, emotion in reversed(phases) if start <= time), "neutral")
-        rows.append(labels(shown, aus, person, identity, view, taken.landmarks))
+    for image, row, aus in shots(model, person, identity, events, phases, times, take, size, grain):
+        images.append(image)
+        rows.append(row)
         seen.append(aus)
     shown_aus = sorted({a for aus in seen for a in aus})
     strongest = int(np.argmax([sum(v for a, v in aus.items() if a not in (25, 43)) for aus in seen]))

@@ -1,7 +1,7 @@
-"""What is said about a clip: when each movement comes and goes, what it adds up to, and a caption.
+"""What is said about a clip: when each movement comes and goes, what it adds up to, how it changes.
 
-A caption tells movement in order (beginning, progress, middle, end), as the captions of FEC-Bench do: no names, no
-age, no looks, and no emotion that the movements do not carry. Times are seconds from the clip's start.
+Times are seconds from the clip's start, to a tenth; an observation's span is that of its movement. Whatever is asked
+about a still face can be asked about a clip too: then the clip's peak answers.
 """
 
 from __future__ import annotations
@@ -10,91 +10,155 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-from emoreason.data_pipeline import clip_words as W
+from emoreason.clips import Clip
+from emoreason.courses import Event
 from emoreason.data_pipeline import sentences as S
 from emoreason.data_pipeline.answers import evidence, support
-from emoreason.data_pipeline.courses import ClipFacts, Course
+from emoreason.data_pipeline.clip_caption import caption
+from emoreason.data_pipeline.courses import ClipFacts
+from emoreason.data_pipeline.explain import ask, write
 from emoreason.data_pipeline.facts import ABSENT, Facts
 from emoreason.data_pipeline.grammar import Voice, pool, sentence
-from emoreason.data_pipeline.phrases import PLACE, UNIT_NAMES, band
+from emoreason.data_pipeline.phrases import UNIT_NAMES
 from emoreason.data_pipeline.questions import Question, typed
 from emoreason.data_pipeline.reading import Teller
 from emoreason.data_pipeline.refusals import unreadable
-from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT, au
+from emoreason.facs import MEASURED_AUS, au
 from emoreason.schema import Explanation, Observation
 
-CLIP_KINDS = ("read", "caption", "events", "when")
+CLIP_KINDS = ("read", "caption", "events", "develop", "when", "part", "at", "still")
 
 _ASK = {
-    "read": pool("what does the face show over the clip, and why", "how does the expression change",
-                 "what emotion does the video show", "read the face in this clip",
+    "read": pool("what does the face show over the clip, and why", "read the expression in this clip",
+                 "what emotion does the video show", "read the face in this clip", "why does the face look like that",
                  "which emotion is it, and when", "explain the expression in the video", "what happens in the face",
-                 "what does the person in the clip look like, and why",
-                 "how does the face develop over time", "what is the emotion in this video"),
+                 "what does the person in the clip look like, and why", "what does this face show, and why",
+                 "what is the emotion in this video"),
     "caption": pool("describe the video", "caption this clip", "describe the facial movements in the video",
-                    "what happens in the video", "give a caption for the clip",
-                    "tell what the face does from beginning to end",
+                    "what happens in the video", "give a caption for the clip", "describe the clip",
+                    "tell what the face does from beginning to end", "describe what the face does in this video",
                     "describe how the face changes", "write a caption of the facial expression",
                     "describe the changes of the face in order", "what can be seen in this clip"),
     "events": pool("list the facial events with their times", "which action units show, and when",
                    "when does what move", "give me the timeline", "list the movements in order of time",
-                   "AUs over time",
-                   "which movements come and go", "code the clip", "timeline of action units", "what moves when"),
+                   "AUs over time", "which movements come and go", "code the clip", "timeline of action units",
+                   "what moves when"),
+    "develop": pool("what changes, and when", "how does the expression change", "what changes in the face",
+                    "how does the face develop over time", "does the expression change", "when does the look change",
+                    "what changes over the clip, and at what time", "how does the look go over the clip",
+                    "is there a change in the expression, and when"),
     "when": pool("when does AU{n} show", "when does the {name} begin", "at what time is AU{n} active",
                  "how long does AU{n} last", "when is the {name} strongest", "is there an AU{n} in the clip, and when",
                  "from when to when is AU{n} there", "does AU{n} occur"),
+    "part": pool("why does the face look {adj} {part}", "why does it look {adj} {part}",
+                 "does the face look {adj} {part}", "is there {noun} {part}"),
+    "at": pool("what does the face show at {t} seconds", "which movements are there at {t} s",
+               "how does the face look at {t} seconds", "what is active at second {t}"),
 }
-# au: (it begins, it is there at the start, it ends); {deg} is a degree
-def ask_clip(clip: ClipFacts, rng: random.Random) -> Question:
-    """A question about a clip: of one of CLIP_KINDS, in one of its wordings."""
-    kind = rng.choices(CLIP_KINDS, (4, 4, 3, 2))[0]
-    voice, number, values = Voice(rng), None, {}
+_PART = (("at the beginning", "at the start", "at first", "in the first frames", "in the beginning"), (), (),
+         ("at the end", "in the end", "towards the end", "at last", "in the last frames"))
+
+
+def ask_clip(facts: ClipFacts, rng: random.Random) -> Question:
+    """A question about a clip: of one of CLIP_KINDS, in one of its wordings. "still": any question about a face."""
+    kind = rng.choices(CLIP_KINDS, (4, 5, 3, 5, 2, 4, 1, 6))[0]
+    clip, voice = facts.clip, Voice(rng, skew=1.0)
+    if kind == "still":
+        return ask(facts.overall, rng)
+    number, emotion, topic, values = None, None, None, {}
     if kind == "when":
-        moving = [c.au for c in clip.courses]
-        number = voice.one(moving) if moving and voice.chance(0.7) else voice.one(MEASURED_AUS)
+        moving = [e.au for e in clip.told]
+        number = rng.choice(moving if moving and voice.chance(0.7) else MEASURED_AUS)
         values = {"n": str(number), "name": UNIT_NAMES.get(number, au(number).name)}
-    return Question(kind, typed(voice.say(_ASK[kind], **values), rng), au=number)
+    elif kind == "part":
+        i = rng.choice((0, 3))
+        looks = [x.ranked[0] for x in clip.looks]
+        emotion = looks[i] if voice.chance(0.65) else rng.choice([*looks, *clip.looks[i].ranked[1:3]])
+        topic, values = str(i), {"part": rng.choice(_PART[i]), "adj": voice.one(S.ADJECTIVE[emotion]),
+                                 "noun": S.NOUN[emotion]}
+    elif kind == "at":
+        topic = f"{rng.uniform(clip.start, clip.end):.1f}"
+        values = {"t": topic}
+    return Question(kind, typed(voice.say(_ASK[kind], **values), rng), emotion, None, number, topic)
 
 
-def write_clip(clip: ClipFacts, question: Question, rng: random.Random) -> Explanation:
+def write_clip(facts: ClipFacts, question: Question, rng: random.Random) -> Explanation:
     """The answer to a question about a clip: marks carry the time span in which each movement shows."""
-    voice = Voice(rng)
-    f = clip.overall
-    if not f.readable:
-        return unreadable(f, voice)
-    t = Teller(f, rng, voice)
-    shown = [c for c in clip.courses if not c.blink]
-    if question.kind == "caption":
-        seen, said = _spans(clip, voice, shown[:7]), [caption(clip, rng)]
-    elif question.kind == "events":
-        seen, said = _spans(clip, voice, shown[:12]), [_order(voice, shown), _overall(t)]
-    elif question.kind == "when":
-        mine = [c for c in shown if c.au == question.au]
-        seen = _spans(clip, voice, mine[:4])
-        if not seen and max(x.aus[question.au or 12] for x in clip.frames) < ABSENT:
-            seen = (t.gone(question.au or 12),)
-        said = [_when(voice, clip, question.au or 12, mine, bool(seen)), _overall(t)]
+    clip, voice, whole = facts.clip, Voice(rng), facts.overall
+    if not facts.readable:
+        return unreadable(whole, voice)
+    kind = question.kind
+    if kind not in CLIP_KINDS:
+        return _timed(write(whole, question, rng), clip, clip.peak, clip.peak)
+    if kind in ("read", "part", "at"):
+        return _moment(facts, question, voice)
+    t = Teller(whole, rng, voice)
+    if kind == "caption":
+        seen, said = _spans(facts, voice, _strongest(clip, 4)), [caption(facts, rng)]
+    elif kind == "events":
+        seen = _spans(facts, voice, clip.told)
+        said = [_order(voice, clip.told), *_doubts(voice, clip.told), _overall(t)]
+    elif kind == "develop":
+        strong = _strongest(clip, 5)
+        seen, said = _spans(facts, voice, strong), [_development(voice, clip), _order(voice, strong),
+                                                    *_doubts(voice, strong)]
     else:
-        seen = tuple(_timed(clip, o) for o in evidence(t))
-        said = [t.verdict(), _development(voice, clip), *support(t, 2)]
+        number = question.au or 12
+        mine = [e for e in clip.told if e.au == number]
+        seen = _spans(facts, voice, mine[:4])
+        if not seen and clip.levels[number] < ABSENT:
+            seen = (t.gone(number),)
+        said = [_when(voice, clip, number, mine, bool(seen)), *_doubts(voice, mine), _overall(t)]
+    return _explained(seen, said, whole)
+
+
+def _strongest(clip: Clip, most: int) -> list[Event]:
+    """In the order of onset."""
+    kept = sorted(clip.told, key=lambda e: -e.peak)[:most]
+    return [e for e in clip.told if e in kept]
+
+
+def _explained(seen: Sequence[Observation], said: Sequence[str], f: Facts) -> Explanation:
     text = " ".join(sentence(s) for s in said if s)
-    return Explanation(seen, text, f.top, f.confidence, round(f.valence, 1), round(f.arousal, 1))
+    return Explanation(tuple(seen), text, f.top, f.confidence, round(f.valence, 1), round(f.arousal, 1))
 
 
-def _spans(clip: ClipFacts, voice: Voice, courses: Sequence[Course]) -> tuple[Observation, ...]:
-    """One observation for each course, as it looks at its apex."""
-    out = []
-    for c in courses:
-        t = Teller(clip.frames[clip.times.index(c.apex)], voice.rng, voice)
-        out.append(replace(t.seen(c.au), span=(c.onset, c.offset)))
-    return tuple(out)
+def _moment(facts: ClipFacts, question: Question, voice: Voice) -> Explanation:
+    """The whole by its peak, a part, or a time: what it looks like and why."""
+    clip, rng = facts.clip, voice.rng
+    if question.kind == "part":
+        i = int(question.topic or 0)
+        step = (clip.end - clip.start) / len(clip.looks)
+        span = (clip.start + i * step, clip.start + (i + 1) * step)
+        x = write(facts.part(i), Question("why", question.text, question.emotion), rng)
+        return _timed(x, clip, *span)
+    time = float(question.topic) if question.kind == "at" and question.topic else clip.peak
+    f = facts.overall if question.kind == "read" else facts.at(time)
+    t = Teller(f, rng, voice)
+    seen = evidence(t)
+    said = [t.verdict(), _development(voice, clip) if question.kind == "read" else "", *support(t, 2)]
+    mine = [e for e in clip.told if e.onset <= time <= e.offset and e.au in {o.au for o in seen}]
+    return _timed(_explained(seen, [*said, *_doubts(voice, mine)], f), clip, time, time)
 
 
-def _timed(clip: ClipFacts, o: Observation) -> Observation:
-    """The observation with the span of its movement around the peak frame."""
-    at = clip.times[clip.peak]
-    course = next((c for c in clip.courses if o.present and c.au == o.au and c.onset <= at <= c.offset), None)
-    return replace(o, span=(course.onset, course.offset)) if course else o
+def _spans(facts: ClipFacts, voice: Voice, events: Sequence[Event]) -> tuple[Observation, ...]:
+    """One observation for each movement, as it looks at its apex."""
+    out: dict[tuple, Observation] = {}
+    for e in events:
+        o = replace(Teller(facts.at(e.apex), voice.rng, voice).seen(e.au), intensity=e.peak, span=_span(e))
+        out.setdefault((o.au, o.side, o.span), o)
+    return tuple(out.values())
+
+
+def _span(e: Event) -> tuple[float, float]:
+    return round(e.onset, 1), round(e.offset, 1)
+
+
+def _timed(x: Explanation, clip: Clip, low: float, high: float) -> Explanation:
+    """With the spans of the movements between two times."""
+    there = {e.au: e for e in sorted(clip.told, key=lambda e: e.peak) if e.onset <= high and e.offset >= low}
+    return replace(x, observations=tuple(
+        replace(o, span=_span(there[o.au])) if o.present and o.au in there else o for o in x.observations))
 
 
 _ORDER = pool("{first} comes first, at {x} seconds, and {last} last, at {y} seconds",
@@ -108,14 +172,33 @@ _ORDER_NONE = pool("no movement reaches the level of a trace at any time", "the 
                    "there is nothing to list, as the face does not move enough")
 
 
-def _order(v: Voice, courses: list[Course]) -> str:
-    if not courses:
+def _order(v: Voice, events: Sequence[Event]) -> str:
+    if not events:
         return v.say(_ORDER_NONE)
-    first, last = courses[0], courses[-1]
+    first, last = events[0], events[-1]
     name = f"AU{first.au}"
-    if len(courses) == 1:
+    if len(events) == 1:
         return v.say(_ORDER_ONE, first=name, x=f"{first.onset:.1f}", y=f"{first.offset:.1f}")
     return v.say(_ORDER, first=name, last=f"AU{last.au}", x=f"{first.onset:.1f}", y=f"{last.onset:.1f}")
+
+
+_SHORT = pool("AU{a} at {z} seconds lasts less than half a second, so it is uncertain",
+              "the short AU{a} at {z} seconds may be a measuring error",
+              "AU{a} flashes by at {z} seconds in under half a second; that is too short to be sure")
+_SPEECH = pool("{nums} {come} with speaking and say little about the expression",
+               "the person seems to speak, which moves {nums} as well",
+               "{nums} may be speech rather than expression")
+
+
+def _doubts(v: Voice, events: Sequence[Event]) -> list[str]:
+    """What is uncertain about these movements: too short, or of a speaking mouth."""
+    short = [e for e in events if e.short]
+    speech = sorted({e.au for e in events if e.speech})
+    out = [v.say(_SHORT, a=str(e.au), z=f"{e.apex:.1f}") for e in short[:1]]
+    if speech:
+        nums = v.listed([f"AU{a}" for a in speech[:3]])
+        out.append(v.say(_SPEECH, nums=nums, come="comes" if len(speech) == 1 else "come"))
+    return out
 
 
 _OVERALL = pool("over the clip the face looks {adj}, {conf}", "taken over the clip, it reads as {as_}, {conf}",
@@ -142,105 +225,40 @@ _WHEN_EDGE = pool("the {name} stays below the level of a trace or on its edge",
                   "there may be a hint of the {name}, but never enough to score")
 
 
-def _when(v: Voice, clip: ClipFacts, a: int, courses: list[Course], stated: bool) -> str:
+def _when(v: Voice, clip: Clip, a: int, events: Sequence[Event], stated: bool) -> str:
     words = {"a": str(a), "name": UNIT_NAMES.get(a, au(a).name)}
-    blinks = [c for c in clip.courses if c.blink and c.au == a]
-    if not courses and blinks:
-        return v.say(_WHEN_BLINK, x=f"{blinks[0].apex:.1f}")
-    if not courses:
+    if not events and a == 43 and clip.blinks:
+        return v.say(_WHEN_BLINK, x=f"{clip.blinks[0].apex:.1f}")
+    if not events:
         return v.say(_WHEN_NOT if stated else _WHEN_EDGE, **words)
-    c = max(courses, key=lambda c: c.peak)
-    text = v.say(_WHEN_LASTS if c.lasts else _WHEN, **words, x=f"{c.onset:.1f}", y=f"{c.offset:.1f}", z=f"{c.apex:.1f}")
-    return text if len(courses) == 1 else text + "; " + v.say(_WHEN_MORE, n=str(len(courses)))
+    e = max(events, key=lambda e: e.peak)
+    text = v.say(_WHEN_LASTS if clip.lasts(e) else _WHEN, **words, x=f"{e.onset:.1f}", y=f"{e.offset:.1f}",
+                 z=f"{e.apex:.1f}")
+    return text if len(events) == 1 else text + "; " + v.say(_WHEN_MORE, n=str(len(events)))
 
 
 _BUILDS = pool("the look builds up to about {z} seconds", "it is strongest near {z} seconds",
                "the peak comes at about {z} seconds", "most of it can be seen around {z} seconds")
+_STAYS = pool("the look stays {start} throughout", "the face looks {start} from beginning to end",
+              "nothing much changes; it looks {start} all along", "it keeps looking {start}")
 _TURN = pool("it begins as {start} and turns {end} later", "the face looks {start} at first and {end} at the end",
              "from a {start} start the look goes over to {end}", "the clip starts {start} and ends {end}")
+_PASSES = pool("the face looks {start} at first, {mid} around {z} seconds and {end} at the end",
+               "it goes from {start} to {mid} at about {z} seconds and then to {end}",
+               "the look changes from {start} to {mid}, near {z} seconds, and ends {end}")
+_RETURNS = pool("the face looks {start} at first, {mid} around {z} seconds, and {start} again at the end",
+                "it goes from {start} to {mid} at about {z} seconds and back",
+                "a {mid} look comes up, near {z} seconds, and goes back to {start}")
 
 
-def _development(v: Voice, clip: ClipFacts) -> str:
-    """How the look changes over the clip."""
-    third = max(1, len(clip.frames) // 3)
-    first, last = _mean_top(clip.frames[:third]), _mean_top(clip.frames[-third:])
-    if first != last and len(clip.frames) > 3:
-        return v.say(_TURN, start=S.BARE[first], end=S.BARE[last])
-    return v.say(_BUILDS, z=f"{clip.times[clip.peak]:.1f}") if clip.overall.activity >= PRESENT else ""
-
-
-def _mean_top(frames: Sequence[Facts]) -> str:
-    return max(EMOTIONS, key=lambda e: sum(f.p(e) for f in frames))
-
-
-def caption(clip: ClipFacts, rng: random.Random) -> str:
-    """The clip told in order: an opening, then beginning, progress, middle and end."""
-    v = Voice(rng)
-    start, end = clip.times[0], clip.times[-1]
-    quarter = max((end - start) / 4, 1e-6)
-    told = [c for c in clip.courses if not c.blink]
-    at_start = [c for c in told if c.onset - start < 0.12]
-    state = _state(v, clip, at_start)
-    parts: list[list[str]] = [[], [], [], []]
-    for c in told:
-        if c not in at_start:
-            parts[min(3, int((c.onset - start) / quarter))].append(_phrase(v, c, 0))
-    for c in told:
-        if not c.lasts and c.offset < end:
-            parts[min(3, int((c.offset - start) / quarter))].append(_phrase(v, c, 2))
-    blinks = {min(3, int((c.onset - start) / quarter)) for c in clip.courses if c.blink}
-    for i in blinks:
-        parts[i].append(v.one(W.BLINKS))
-    for i in range(1, 4):
-        parts[i] += _turns(v, clip, i)
-    said = [v.say(W.OPEN if told else W.OPEN_STILL)]
-    for i, part in enumerate(parts):
-        lines = list(dict.fromkeys(part))[:3]
-        if i == 0 and state:
-            what = v.listed(state) + (f"; {v.one(W.THEN)} {v.listed(lines)}" if lines else "")
-        else:
-            what = v.listed(lines) or v.fresh(W.NO_CHANGE)
-        said.append(v.say(W.AT[i], what=what))
-    return " ".join(sentence(s) for s in said)
-
-
-def _state(v: Voice, clip: ClipFacts, courses: list[Course]) -> list[str]:
-    """The face in the first frame: what moves already, and closed lips or open eyes as far as that is certain."""
-    first = clip.frames[0]
-    out = [_phrase(v, c, 1) for c in sorted(courses, key=lambda c: PLACE[c.au])[:3]]
-    if 43 in first.absent and v.chance(0.5) and not any(c.au in (5, 7, 43) for c in courses):
-        out.insert(0, v.one(("the eyes are open", "both eyes are open")))
-    if {25, 26, 27} <= first.absent and not any(c.au in (24, 28) for c in courses):
-        out.append(v.one(("the mouth is closed", "the lips are closed")))
-    return out or ([v.one(("the face is at rest", "the face is still"))] if not first.present else [])
-
-
-def _phrase(v: Voice, c: Course, which: int) -> str:
-    """The course as a clause: 0 it begins, 1 it is there, 2 it ends."""
-    letter = band(c.peak)
-    template = v.one(W.MOVES[c.au][which])
-    if c.au == 43 and letter in "ABC":
-        template = W.DROOP[which]
-    text = template.format(deg=v.one(W.DEGREE[letter]), pre=v.one(W.BEFORE[letter]))
-    return text + (f", more on the {c.side} side" if c.side != "both" and which < 2 else "")
-
-
-def _turns(v: Voice, clip: ClipFacts, part: int) -> list[str]:
-    """Head movements from the quarter before to this one."""
-    n = len(clip.frames)
-    if n < 8:
-        return []
-    bounds = [round(n * i / 4) for i in range(5)]
-
-    def mean(i: int, axis: int) -> float:
-        poses = [f.pose[axis] for f in clip.frames[bounds[i]: bounds[i + 1]]]
-        return sum(poses) / len(poses)
-
-    out = []
-    for axis, (name, least) in enumerate((("yaw", 10), ("pitch", 8), ("roll", 8))):
-        change = mean(part, axis) - mean(part - 1, axis)
-        if abs(change) >= least:
-            out.append(v.one(W.TURNS[name, 1 if change > 0 else -1]))
-    return out
-
-
+def _development(v: Voice, clip: Clip) -> str:
+    """How the look changes over the clip's parts."""
+    tops = [x.ranked[0] for x in clip.looks]
+    first, last = tops[0], tops[-1]
+    mid = tops[clip.part(clip.peak)]
+    words = {"start": S.BARE[first], "mid": S.BARE[mid], "end": S.BARE[last], "z": f"{clip.peak:.1f}"}
+    if first != last:
+        return v.say(_PASSES if mid not in (first, last) else _TURN, **words)
+    if mid != first:
+        return v.say(_RETURNS, **words)
+    return v.say(_STAYS if not clip.told or v.chance(0.5) else _BUILDS, **words)

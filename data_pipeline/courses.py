@@ -1,88 +1,58 @@
-"""The evidence about one face over a clip, and the course of each movement: when it comes, peaks and goes."""
+"""What the text about a clip may say: the facts of a moment, of a part, and of the whole."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
+from emoreason.clips import Clip, Look
+from emoreason.courses import Event
 from emoreason.data_pipeline.facts import ABSENT, Facts
-from emoreason.data_pipeline.phrases import PLACE
-from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT
-
-RELEASE = 0.7  # a movement that began lasts until it falls below this
-SHORTEST = 0.15  # seconds; anything shorter is noise, but for a blink
-BLINK = 0.5  # eyes closed for less than this are a blink
-
-
-@dataclass(frozen=True)
-class Course:
-    """One movement in time: au; onset, apex and offset in seconds (offset is the clip's end if it still shows then,
-    and ``lasts`` says so); peak 0-5; side "left", "right" or "both"."""
-
-    au: int
-    onset: float
-    apex: float
-    offset: float
-    peak: float
-    side: str = "both"
-    lasts: bool = False
-
-    @property
-    def blink(self) -> bool:
-        return self.au == 43 and self.offset - self.onset < BLINK and not self.lasts
+from emoreason.facs import ACTION_UNITS, MEASURED_AUS, PRESENT
 
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """The evidence about one face over a clip: times (T,) in seconds, increasing, and the facts of each frame."""
+    """A measured clip. quality, readable: as in ``Facts``."""
 
-    times: tuple[float, ...]
-    frames: tuple[Facts, ...]
-
-    def __post_init__(self) -> None:
-        if not self.frames or len(self.times) != len(self.frames):
-            raise ValueError(f"a clip needs one time for each frame, but got {len(self.times)} and {len(self.frames)}")
-
-    @cached_property
-    def courses(self) -> tuple[Course, ...]:
-        """Every movement that reaches presence, in the order of onset."""
-        found = [c for a in MEASURED_AUS for c in self._courses(a)]
-        return tuple(sorted(found, key=lambda c: (c.onset, PLACE[c.au])))
-
-    def _courses(self, a: int) -> list[Course]:
-        out, start = [], None
-        values = [f.aus[a] for f in self.frames]
-        step = (self.times[-1] - self.times[0]) / max(1, len(self.times) - 1)
-        for i, value in enumerate([*values, -1.0]):
-            if start is None and value >= PRESENT:
-                start = i
-            elif start is not None and value < RELEASE:
-                apex = max(range(start, i), key=values.__getitem__)
-                long_enough = self.times[i - 1] - self.times[start] + step >= SHORTEST or len(values) == 1
-                if long_enough:
-                    out.append(Course(a, self.times[start], self.times[apex], self.times[i - 1], values[apex],
-                                      self.frames[apex].sides.get(a, "both"), i == len(values)))
-                start = None
-        return out
-
-    @cached_property
-    def peak(self) -> int:
-        """The frame in which most moves, lips, jaw and lids aside."""
-        return max(range(len(self.frames)), key=lambda i: sum(
-            v for a, v in self.frames[i].aus.items() if v >= PRESENT and a not in (25, 26, 43)))
+    clip: Clip
+    quality: tuple[str, ...] = ()
+    readable: bool = True
 
     @cached_property
     def overall(self) -> Facts:
-        """One face for the whole clip: the movements of the peak frame, the emotions averaged with weight on the frames
-        in which more moves. What shows at another time only is neither present nor absent here."""
-        top = self.frames[self.peak]
-        aus = {}
+        """One face for the whole clip: the movements at its peak, the mean look."""
+        return self._face(self._during(self.clip.peak, self.clip.peak), self.clip.overall)
+
+    def at(self, time: float) -> Facts:
+        """The face at a time, with the look of that part."""
+        return self._face(self._during(time, time), self.clip.looks[self.clip.part(time)])
+
+    def part(self, i: int) -> Facts:
+        """The face over a part: all movements that reach into it, with its mean look."""
+        step = (self.clip.end - self.clip.start) / len(self.clip.looks)
+        low = self.clip.start + i * step
+        return self._face(self._during(low, low + step), self.clip.looks[i])
+
+    @cached_property
+    def first(self) -> Facts:
+        """The face as it is first seen."""
+        return Facts.from_evidence(self.clip.evidence, 0)
+
+    def _during(self, low: float, high: float) -> list[Event]:
+        return [e for e in self.clip.told if e.onset <= high and e.offset >= low]
+
+    def _face(self, events: list[Event], look: Look) -> Facts:
+        """These movements at their apexes. What shows at another time only is neither present nor absent here."""
+        aus: dict[int, float] = {}
+        sides: dict[int, str] = {}
         for a in MEASURED_AUS:
-            highest = max(f.aus[a] for f in self.frames)
-            aus[a] = top.aus[a] if top.aus[a] >= PRESENT or highest < ABSENT else min(highest, PRESENT - 0.06)
-        weights = [0.3 + f.activity for f in self.frames]
-        total = sum(weights)
-        emotions = {e: sum(w * f.p(e) for w, f in zip(weights, self.frames, strict=True)) / total for e in EMOTIONS}
-        tone = [sum(w * getattr(f, n) for w, f in zip(weights, self.frames, strict=True)) / total
-                for n in ("valence", "arousal")]
-        return replace(top, aus=aus, emotions=emotions, valence=tone[0], arousal=tone[1])
+            level = self.clip.levels[a]
+            aus[a] = level if level < ABSENT else min(level, PRESENT - 0.06)
+        for e in sorted(events, key=lambda e: e.peak):
+            aus[e.au] = e.peak
+            sides.pop(e.au, None)
+            if e.side != "both" and ACTION_UNITS[e.au].sided:
+                sides[e.au] = e.side
+        return Facts(aus, sides, look.emotions, look.valence, look.arousal, (0.0, 0.0, 0.0), self.quality,
+                     self.readable)

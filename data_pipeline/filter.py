@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import io
 import re
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from emoreason import images
 from emoreason.errors import ParseError
 from emoreason.facs import MEASURED_AUS, PRESENT, prototype_support
 from emoreason.schema import Explanation, find_aus, is_present, parse
@@ -20,7 +20,7 @@ from emoreason.sources import Record
 REASONS = ("malformed", "absent AU claimed", "present AU denied", "AU missed", "intensity differs", "side differs",
            "beyond the evidence", "conclusion differs", "valence or arousal differs", "duplicate picture",
            "duplicate text", "unreadable picture", "duplicate of another split", "nothing to explain",
-           "no face", "bad record")
+           "no face", "bad record", "writer failed")
 MUST_NAME = 2.0  # an AU from B on must be named; a trace (A) may be passed over
 TOLERANCE = 1.0  # how far a stated intensity may lie from the annotated one, of 5
 FEEL_TOLERANCE = 0.3  # the same for valence and arousal, of 2
@@ -140,15 +140,15 @@ NEAR = 20  # of 255 bits
 
 def picture_hash(picture: bytes) -> bytes:
     """A perceptual hash, 32 bytes: the signs of the lowest 16 x 16 cosine frequencies of the grey picture at 32 px
-    about their median, without the mean. Raises OSError for bytes that are no picture.
+    about their median, without the mean. Raises UserError for bytes that are no picture.
 
     Of 3,000 pictures of FER2013, every pair within NEAR bits had thumbnails that correlate above .985, whereas with
     the usual 64 bits pairs at a distance of 5 go down to .59: aligned faces are alike in their low frequencies.
     """
     from PIL import Image
 
-    with Image.open(io.BytesIO(picture)) as image:
-        grey = np.asarray(image.convert("L").resize((_N, _N), Image.Resampling.BILINEAR), np.float64)
+    image = Image.fromarray(images.read(picture)).convert("L")
+    grey = np.asarray(image.resize((_N, _N), Image.Resampling.BILINEAR), np.float64)
     low = (_DCT @ grey @ _DCT.T).ravel()
     return np.packbits(np.append(low[1:] > np.median(low[1:]), False)).tobytes()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from emoreason.schema import Explanation, render
 from emoreason.sources import Record
 
 if TYPE_CHECKING:
+    from emoreason.data_pipeline.questions import Question
     from emoreason.records import Evidence as FaceEvidence
 
 UNSTATED = (ABSENT + PRESENT) / 2  # an intensity about which the engine claims nothing
@@ -37,7 +38,18 @@ def explain_record(record: Record, rng: random.Random) -> Written | Rejection:
     mute = {"sure"} if not has_chances(record) else set()
     mute |= {"tone"} if record.valence is None else set()
     question = explain.ask(facts, rng, frozenset(mute))
+    while not _coded(question, record.aus):
+        question = explain.ask(facts, rng, frozenset(mute))
     return question.text, render(_only_known(explain.write(facts, question, rng), record)), question.kind == "aus"
+
+
+def _coded(question: Question, known: Mapping[int, float | None]) -> bool:
+    """Whether the annotation can answer: at least half of the AUs that are asked about were coded."""
+    from emoreason.data_pipeline.phrases import REGIONS
+
+    asked = (question.au,) if question.au is not None else REGIONS.get(question.region or "", ())
+    asked = (6, 12) if question.kind == "smile" else asked
+    return 2 * sum(a in known for a in asked) >= len(asked)
 
 
 def facts_of(record: Record) -> Facts:
@@ -97,6 +109,15 @@ def from_facenet(read: Callable[[np.ndarray], FaceEvidence]) -> Evidence:
 
 def _or(value: float | None, other: float) -> float:
     return max(-1.0, min(1.0, other)) if value is None else value
+
+
+def evidence_of(what: str) -> Evidence:
+    """The evidence step that a setting names: a file of teachers' labels, or "package.module:function"."""
+    if what.endswith(".jsonl"):
+        from emoreason.data_pipeline.teach import from_labels
+
+        return from_labels(what)
+    return named(what)
 
 
 def named(what: str) -> Any:

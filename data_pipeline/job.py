@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from emoreason.data_pipeline import shards
 from emoreason.data_pipeline.filter import Rejection, Texts, check, picture_hash
 from emoreason.data_pipeline.leakage import Guard, draw_split
+from emoreason.errors import UserError
 from emoreason.sources import Record, Reject, features
 
 if TYPE_CHECKING:
@@ -66,10 +69,9 @@ class Job:
     def _rows(self, record: Record) -> Iterator[dict[str, Any] | Rejection]:
         try:
             picture = record.picture()
-            hashed = picture_hash(picture) if picture else None
-        except (OSError, ValueError, SyntaxError) as e:  # what Pillow raises for broken files
-            reason = getattr(e, "strerror", None) or f"not a picture that can be read ({type(e).__name__})"
-            yield Rejection("unreadable picture", f"{record.media or 'its bytes'}: {reason}")
+            hashed = None if picture is None else picture_hash(picture)
+        except (OSError, UserError) as e:
+            yield Rejection("unreadable picture", f"{record.media or 'its bytes'}: {getattr(e, 'strerror', None) or e}")
             return
         split = record.split or draw_split(record, self.config.seed, self.config.shares)
         bad = self.guard.check(record, split, hashed)
@@ -103,7 +105,7 @@ class Job:
                 return Rejection("nothing to explain", "the source has no text")
             return self._passes(record, record.text, True) or (record.question, record.text, "source")
         assert self.write is not None
-        rng = random.Random(f"{self.config.seed}|{record.source}|{record.id}|{part}")
+        rng = self._rng(record, part)
         why: Rejection | None = None
         for _ in range(self.config.attempts):
             made = self.write(record, rng)
@@ -116,12 +118,48 @@ class Job:
         assert why is not None
         return replace(why, text=text)
 
+    def _rng(self, record: Record, part: int) -> random.Random:
+        return random.Random(f"{self.config.seed}|{record.source}|{record.id}|{part}")
+
+    def ahead(self, entries: Iterator[tuple[str, Record | Reject]], workers: int,
+              start: int = 0) -> Iterator[tuple[str, Record | Reject]]:
+        """The entries as they are. With several workers, what is to be written about the next ones (from number
+        ``start`` on) is asked for at once: the writer keeps its answers, so that ``take`` finds them."""
+        if workers <= 1 or self.write is None:
+            yield from entries
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            waiting: deque[tuple[tuple[str, Record | Reject], Future[None] | None]] = deque()
+            for number, entry in enumerate(entries):
+                waiting.append((entry, pool.submit(self._warm, entry[1]) if number >= start else None))
+                if len(waiting) > 4 * workers:
+                    yield _ready(*waiting.popleft())
+            while waiting:
+                yield _ready(*waiting.popleft())
+
+    def _warm(self, item: Record | Reject) -> None:
+        if isinstance(item, Reject) or (self.config.texts == "auto" and item.text is not None):
+            return
+        try:
+            known = item if self.evidence is None else self.evidence(item)
+        except (OSError, UserError):  # an unreadable picture: ``take`` comes to it, and says so
+            return
+        if isinstance(known, Record) and self.write is not None:
+            for part in range(self.config.per_record):
+                self.write(known, self._rng(known, part))
+
     def _passes(self, record: Record, text: str, whole: bool) -> Rejection | None:
         why = check(text, record, whole)
         if why is None and self.config.same_texts == "drop":
             twin = self.texts.near(text)
             why = Rejection("duplicate text", f"says the same as {twin}") if twin else None
         return why
+
+
+def _ready(entry: tuple[str, Record | Reject], written: Future[None] | None) -> tuple[str, Record | Reject]:
+    if written is not None:
+        written.result()
+    return entry
 
 
 def row_features() -> Any:

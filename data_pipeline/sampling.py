@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
+
+from emoreason.clips import Clip
 from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.facts import Facts
 from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT, PROTOTYPES, prototype_support
+from emoreason.records import Evidence
 
 # Movements that come along with others: (if this is there, then that one may follow, how often, at which share).
 _TAGALONG = (
@@ -111,39 +115,45 @@ def _placed(rng: random.Random, aus: dict[int, float], sides: dict[int, str], em
 
 def random_clip(rng: random.Random, fps: float = 10.0) -> ClipFacts:
     """A made clip: one or two random faces rise from rest, hold and fall, with blinks and a drifting head."""
-    seconds = rng.uniform(1.5, 6.0)
-    times = tuple(round(i / fps, 3) for i in range(int(seconds * fps)))
-    rest = {e: 0.03 for e in EMOTIONS} | {"neutral": 0.79}
-    plan, at = [], rng.uniform(-0.5, 0.3 * seconds)
-    while at < seconds - 0.4 and len(plan) < 2:
-        length = rng.uniform(0.8, 3.0)
-        plan.append((at, at + length, random_facts(rng)))
-        at += length + rng.uniform(0.3, 1.2)
-    lag = {a: rng.uniform(0.0, 0.25) for a in MEASURED_AUS}
-    noise = {a: abs(rng.gauss(0, 0.15)) for a in MEASURED_AUS}
-    blinks = [rng.uniform(0, seconds) for _ in range(rng.randint(0, 3))]
-    drift = [(rng.gauss(0, 6), rng.gauss(0, 6)) for _ in range(3)]
-    frames = []
-    for time in times:
-        aus, emotions, sides, tone = dict(noise), dict(rest), {}, [0.0, -0.1]
-        for begin, end, face in plan:
-            for a in MEASURED_AUS:
-                share = _ramp(time, begin + lag[a], end)
-                if share > 0 and face.aus[a] * share > aus[a]:
-                    aus[a] = face.aus[a] * share
-                    if a in face.sides and aus[a] >= PRESENT:
-                        sides[a] = face.sides[a]
-            share = _ramp(time, begin, end)
-            emotions = {e: (1 - share) * emotions[e] + share * face.p(e) for e in EMOTIONS}
-            tone = [tone[0] + share * face.valence, tone[1] + share * face.arousal]
-        if any(0 <= time - b < 0.3 for b in blinks):
-            aus[43] = 4.6
-        pose = tuple(round(a + (b - a) * time / seconds, 1) for a, b in drift)
-        frames.append(Facts({a: round(min(5.0, x), 2) for a, x in aus.items()}, sides, emotions,
-                            max(-1.0, min(1.0, tone[0])), max(-1.0, min(1.0, tone[1])), pose))
-    return ClipFacts(times, tuple(frames))
+    seconds = rng.uniform(1.0, 8.0)
+    times = np.arange(max(4, round(seconds * fps))) / fps
+    n, k = len(times), len(MEASURED_AUS)
+    aus = np.abs([rng.gauss(0, 0.15) for _ in range(k)]) + np.zeros((n, k))
+    sides, tone = np.zeros((n, k)), np.tile([0.0, -0.1], (n, 1))
+    looks = np.tile([0.79 if e == "neutral" else 0.03 for e in EMOTIONS], (n, 1))
+    lag = np.array([rng.uniform(0.0, 0.25) for _ in range(k)])
+    at = rng.uniform(-0.8, 0.3 * seconds)
+    for _ in range(rng.choice((0, 1, 1, 1, 2, 2))):
+        if at > seconds - 0.4:
+            break
+        length = rng.uniform(0.2, 0.6) if rng.random() < 0.15 else rng.uniform(0.8, 3.0)
+        _show(random_facts(rng), at, at + length, lag, times, (aus, sides, looks, tone))
+        at += length + rng.uniform(0.0, 1.2)
+    for _ in range(rng.randint(0, 3)):
+        blink = rng.uniform(0, seconds)
+        aus[(times >= blink) & (times < blink + 0.3), MEASURED_AUS.index(43)] = 4.6
+    drift = np.array([[rng.gauss(0, 6), rng.gauss(0, 6)] for _ in range(3)])
+    poses = drift[:, 0] + np.outer(times / seconds, drift[:, 1] - drift[:, 0])
+    return ClipFacts(Clip(Evidence(times, aus.clip(0, 5), sides, np.ones((n, k, 1, 1)), looks, tone[:, 0], tone[:, 1],
+                                   poses, np.ones(n, bool)), seconds))
 
 
-def _ramp(time: float, begin: float, end: float) -> float:
-    """0 at rest, 1 at the apex, about 0.4 s up and 0.5 s down."""
-    return max(0.0, min(1.0, (time - begin) / 0.4, (end - time) / 0.5))
+def _show(face: Facts, begin: float, end: float, lag: np.ndarray, times: np.ndarray,
+          into: tuple[np.ndarray, ...]) -> None:
+    """Lay one face's rise, hold and fall over aus, sides, looks and tone: about 0.4 s up and 0.5 s down."""
+    aus, sides, looks, tone = into
+    for j, a in enumerate(MEASURED_AUS):
+        level = face.aus[a] * _ramp(times, begin + lag[j], end)
+        more = level > aus[:, j]
+        aus[more, j] = level[more]
+        lean = {"left": -2.0, "right": 2.0}.get(face.sides.get(a, ""), 0.0)
+        sides[more & (level >= PRESENT), j] = lean
+    share = _ramp(times, begin, end)[:, None]
+    looks[:] = (1 - share) * looks + share * [face.p(e) for e in EMOTIONS]
+    tone[:] = np.clip(tone + share * [face.valence, face.arousal], -1, 1)
+
+
+def _ramp(times: np.ndarray, begin: float, end: float) -> np.ndarray:
+    """(T,) 0 at rest, 1 at the apex."""
+    rise, fall = (0.4, 0.5) if end - begin > 0.7 else ((end - begin) / 2, (end - begin) / 2)
+    return np.clip(np.minimum((times - begin) / rise, (end - times) / fall), 0.0, 1.0)

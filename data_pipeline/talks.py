@@ -1,8 +1,9 @@
 """Talks about pictures: facenet reads a face, the explanation engine asks and answers about what it read.
 
 What the text says is what facenet measured on that very picture, so that the language model learns to put evidence
-into words and not to guess. Rows: images (list of encoded crops), prompt, completion (chat messages), label (the
-picture's own emotion or None), aus (JSON of the true intensities or None), kind (of the last question).
+into words and not to guess. Rows: images (list of encoded crops; a clip is one animated picture), prompt, completion
+(chat messages), label (the picture's own emotion or None), aus (JSON of the true intensities or None), kind (of the
+last question).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from emoreason.data_pipeline import clip_talks
 from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue
 from emoreason.data_pipeline.grammar import Plain
 from emoreason.errors import UserError
@@ -97,11 +99,13 @@ def label_names(indices: np.ndarray) -> list[str | None]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """``emoreason data talks``: caches of faces -> parquet rows for SFT and GRPO."""
-    parser.add_argument("caches", nargs="+", help="npz caches made by emoreason train facenet-data")
+    parser.add_argument("caches", nargs="*", help="npz caches made by emoreason train facenet-data")
+    parser.add_argument("--clips", help="npz of key frames made by emoreason data frames")
+    parser.add_argument("--clip-talks", type=int, default=3, help="rows for each clip (default: 3)")
     parser.add_argument("--facenet", required=True, help="facenet.safetensors")
     parser.add_argument("--temperature", type=float, default=1.0, help="calibrates facenet's emotions")
     parser.add_argument("--talks", type=int, default=1, help="rows for each face")
-    parser.add_argument("--limit", type=int, help="so many faces of each cache")
+    parser.add_argument("--limit", type=int, help="so many faces of each cache, and clips")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skew", type=float, default=6.0, help="preference for the first wordings (1: none)")
     parser.add_argument("-o", "--out", required=True, help="the parquet file")
@@ -114,11 +118,15 @@ def run(args: argparse.Namespace) -> None:
 
     from emoreason.facenet import load
 
+    for path in [*args.caches, args.clips] if args.clips else args.caches:
+        if not Path(path).is_file():
+            maker = "data frames" if path == args.clips else "train facenet-data"
+            raise UserError(f"{path} not found; make it with: emoreason {maker}")
+    if not args.caches and not args.clips:
+        raise UserError("nothing to talk about: name caches of faces, or --clips")
     net = load(args.facenet)
     faces: list[Seen] = []
     for path in args.caches:
-        if not Path(path).is_file():
-            raise UserError(f"{path} not found; make it with: emoreason train facenet-data")
         with np.load(path) as z:
             keep = np.random.default_rng(args.seed).permutation(len(z["grey"]))[:args.limit]
             rendered = "identity" in z.files
@@ -126,10 +134,15 @@ def run(args: argparse.Namespace) -> None:
             faces += tqdm(seen_faces(net, z["grey"][keep], label_names(z["label"][keep]), truth, args.temperature),
                           total=len(keep), desc=Path(path).stem)
     made = list(rows(faces, Plain(args.seed, args.skew), args.talks))
+    if args.clips:
+        clips = clip_talks.load(net, args.clips, args.limit, args.temperature)
+        made += tqdm(clip_talks.rows(clips, Plain(args.seed, args.skew), args.clip_talks), desc="talks",
+                     total=len(clips) * args.clip_talks, mininterval=5)
+        random.Random(args.seed).shuffle(made)
     temporary = Path(args.out).with_suffix(".tmp")
     pq.write_table(pa.Table.from_pylist(made, schema=_schema()), temporary)
     temporary.replace(args.out)
-    print(f"{args.out}: {len(made)} talks about {len(faces)} faces")
+    print(f"{args.out}: {len(made)} talks")
 
 
 def _schema() -> object:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from emoreason import images
 from emoreason.data_pipeline import build, shards
 from emoreason.data_pipeline.filter import REASONS
 from emoreason.data_pipeline.job import row_features
@@ -74,6 +75,40 @@ def test_end_to_end(tmp_path, monkeypatch):
     assert Image.open(out / "card.png").size[0] > 500
     again = build.build(config(tmp_path, tmp_path / "set/t.csv"), progress=False)
     assert again == manifest, "a complete set is left alone"
+
+
+def png_header(width, height):
+    """A PNG that claims a size and holds no pixels."""
+    import struct
+    import zlib
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("workers", (1, 2))
+def test_every_kind_of_broken_picture_is_a_counted_reject(tmp_path, workers):
+    """Text, a cut-off file, one too large to decode, an empty one, none: each left out, the good one kept."""
+    pictures = {"good": face(1), "text": b"GIF89a no", "cut": face(2)[:90], "huge": png_header(60_000, 60_000),
+                "torn": png_header(50, 50), "empty": b""}
+    for name, data in pictures.items():
+        (tmp_path / f"{name}.png").write_bytes(data)
+    rows = [f"{n}.png,joy,train,0,2.6,3.1" for n in (*pictures, "gone")]
+    (tmp_path / "t.csv").write_text("image,emotion,split,AU4,AU6,AU12\n" + "\n".join(rows) + "\n")
+
+    def look(record):  # as hooks.from_facenet does
+        images.read(record.picture())
+        return record
+
+    c = build.Config([{"name": "csv", "path": str(tmp_path / "t.csv")}], str(tmp_path / "o"), workers=workers)
+    manifest = build.build(c, evidence=look, progress=False)
+    rejects = [json.loads(line) for line in (tmp_path / "o/rejects.jsonl").read_text().splitlines()]
+    assert manifest["kept"] == 1 and manifest["by_reason"] == {"unreadable picture": 6}
+    assert all(r["id"] in r["detail"] for r in rejects)
+    assert "million" in next(r["detail"] for r in rejects if r["id"] == "huge.png")
 
 
 def content(folder):

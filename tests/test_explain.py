@@ -1,4 +1,3 @@
-import collections
 import math
 import random
 import re
@@ -7,13 +6,11 @@ import numpy as np
 import pytest
 
 from emoreason.data_pipeline import questions
-from emoreason.data_pipeline.clip_text import ask_clip, caption, write_clip
-from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.explain import Facts, Question, ask, compare, dialogue, random_facts, write
 from emoreason.data_pipeline.grammar import Template, Voice, pool
 from emoreason.data_pipeline.phrases import GONE, REGIONS, WORDS, band, plain
 from emoreason.data_pipeline.questions import KINDS, TOPICS, wording
-from emoreason.data_pipeline.sampling import random_clip
+from emoreason.data_pipeline.variety import SAMPLE, measure, of_sentences, sentences
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.records import Evidence
 from emoreason.schema import find_aus, parse, render
@@ -33,14 +30,6 @@ def face(emotion="happiness", p=0.85, sides=None, quality=(), readable=True, pos
 def question(kind, rng, **fields):
     text = wording(kind, rng, fields.get("emotion"), fields.get("region"), fields.get("au"), fields.get("topic"))
     return Question(kind, text, **fields)
-
-
-def sentences(x):
-    """The sentences of an explanation without marks, AU numbers and figures."""
-    found = [o.text.lower() for o in x.observations]
-    for s in SENTENCE.split(re.sub(r"\s*\(AU[^)]*\)", "", x.interpretation)):
-        found.append(re.sub(r"AU\d+(?:\+\d+)*|\d+(?:\.\d+)?", "#", s).lower().strip(" .;"))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -109,33 +98,21 @@ def test_all_present_units_are_listed(many):
 
 def test_variety(many):
     # 800 human captions of FEC-Bench, 96,000 words: distinct-2 0.119, self-BLEU-4 0.835.
-    counts = collections.Counter(s for _, _, x in many for s in set(sentences(x)))
-    text, n = counts.most_common(1)[0]
-    assert n <= 0.02 * len(many) + 3 * math.sqrt(0.02 * len(many)), text
-    words = [re.findall(r"[a-z'-]+", " ".join(sentences(x))) for _, _, x in many[:1000]]
-    pairs = [p for w in words for p in zip(w, w[1:], strict=False)]
-    assert len(set(pairs)) / len(pairs) >= 0.11
-    assert 600 <= len({w for ws in words for w in ws}) < 2500
-    assert _self_bleu(words) < 0.88
+    split = [sentences(x) for _, _, x in many]
+    found = of_sentences(split[:SAMPLE])
+    assert found.n == SAMPLE and found.distinct2 >= 0.11 and found.self_bleu < 0.88, found
+    whole = of_sentences(split)
+    assert whole.share <= 0.02 + 3 * math.sqrt(0.02 / len(many)), whole.commonest
+    assert 600 <= len({w for t in split[:SAMPLE] for s in t for w in re.findall(r"[a-z'-]+", s)}) < 2500
 
 
-def _self_bleu(texts):
-    """Mean BLEU-4 of each text against all the others."""
-    total = [0.0] * len(texts)
-    for n in range(1, 5):
-        grams = [collections.Counter(zip(*(t[i:] for i in range(n)), strict=False)) for t in texts]
-        best = {}
-        for i, g in enumerate(grams):
-            for gram, count in g.items():
-                top = best.setdefault(gram, [0, -1, 0])
-                if count > top[0]:
-                    top[:] = count, i, top[0]
-                elif count > top[2]:
-                    top[2] = count
-        for i, g in enumerate(grams):
-            hits = sum(min(c, best[x][2] if best[x][1] == i else best[x][0]) for x, c in g.items())
-            total[i] += math.log(max(hits, 1e-9) / max(1, sum(g.values()))) / 4
-    return sum(map(math.exp, total)) / len(texts)
+def test_measures_of_variety():
+    same = of_sentences([["the brows rise", "it looks sad"]] * 4)
+    assert (same.distinct2, same.self_bleu, same.share) == (pytest.approx(5 / 20), pytest.approx(1), 1)
+    other = of_sentences([["a b c d e"], ["f g h i j"], ["f g h i k"]])
+    assert other.distinct2 == 9 / 12 and other.self_bleu < 0.6 and other.share == 1 / 3
+    figures = "<think>Key observations: Up (AU12, {}). Interpretation: AU12 at {}.</think><answer>happiness</answer>"
+    assert measure([figures.format(a, a) for a in (2.1, 3.4)] + ["no schema"]).share == 1 and measure(["x"]) is None
 
 
 def test_a_seed_gives_its_text_and_another_gives_another():
@@ -272,55 +249,6 @@ def test_grammar():
     for bad in ("a]", "[a", "{x", "}"):
         with pytest.raises(ValueError):
             Template(bad)
-
-
-def made_clip():
-    """Rest, a smile from 0.5 to 2.0 s, a blink at 2.5 s, rest."""
-    times = tuple(round(0.1 * i, 1) for i in range(31))
-    smile = face(a6=2.0, a12=3.0)
-    still = face("neutral", second="happiness")
-    frames = [smile if 0.5 <= t <= 2.0 else face("neutral", second="happiness", a43=4.8) if 2.5 <= t < 2.7 else still for t in times]
-    return ClipFacts(times, tuple(frames))
-
-
-def test_courses_of_a_clip():
-    courses = {c.au: c for c in made_clip().courses}
-    assert set(courses) == {6, 12, 43}
-    assert (courses[12].onset, courses[12].offset, courses[12].peak) == (0.5, 2.0, 3.0)
-    assert courses[43].blink and not courses[12].blink
-
-
-def test_clips_are_told_with_spans_and_in_order():
-    rng = random.Random(4)
-    clip = made_clip()
-    for _ in range(20):
-        x = write_clip(clip, Question("events", "timeline"), rng)
-        assert parse(render(x)) == x and x.emotion == clip.overall.top
-        assert {(o.au, o.span) for o in x.observations} == {(6, (0.5, 2.0)), (12, (0.5, 2.0))}
-        told = caption(clip, rng)
-        places = [re.search(w, told.lower()).start() for w in ("begin|start|first", "progress|goes on", "middle", "end")]
-        assert places == sorted(places) and not re.search("happ|sad|neutral", told)
-        assert re.search(r"\b(?:smile|corners)\b", told) and "blink" in told
-        late = write_clip(clip, Question("when", "when", au=12), rng)
-        assert "0.5" in late.interpretation and late.observations[0].span == (0.5, 2.0)
-        assert "blink" in write_clip(clip, Question("when", "when", au=43), rng).interpretation
-
-
-def test_random_clips_claim_nothing_beyond_their_frames():
-    rng = random.Random(6)
-    for _ in range(150):
-        clip = random_clip(rng)
-        x = write_clip(clip, ask_clip(clip, rng), rng)
-        assert parse(render(x)) == x
-        for o in x.observations:
-            values = [f.aus[o.au] for f in clip.frames]
-            assert (max(values) >= 1.0 and 0 <= o.intensity <= 5) if o.present else max(values) < 0.5
-            assert o.span is None or clip.times[0] <= o.span[0] <= o.span[1] <= clip.times[-1]
-
-
-def test_a_clip_needs_a_time_for_each_frame():
-    with pytest.raises(ValueError, match="one time for each frame"):
-        ClipFacts((0.0, 0.1), (face(),))
 
 
 def test_facts_from_what_facenet_reads():

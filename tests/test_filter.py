@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,18 @@ def test_the_engine_passes_its_own_filter():
     assert kept > 0.85 * 900
 
 
+def test_the_engine_asks_about_what_was_coded():
+    """With the brows coded and nothing else, no question is about another AU, another region or a smile."""
+    rng, asked = random.Random(1), []
+    for i in range(600):
+        made = explain_record(Record(str(i), "s", aus={1: 2.5, 2: 0.1, 4: 2.0}, emotion="sadness"), rng)
+        asked.append(made[0].lower())
+    named = {int(n) for q in asked for n in re.findall(r"\bau ?(\d+)", q)}
+    assert named and named <= {1, 2, 4}, named
+    assert any("brow" in q for q in asked)
+    assert not [q for q in asked if re.search(r"\b(?:nose|mouth|lips?|cheeks?|jaw|chin|eyes|smil\w+)\b", q)]
+
+
 def jpeg(array, quality=90, size=None):
     out = io.BytesIO()
     image = Image.fromarray(array)
@@ -104,7 +117,7 @@ def test_picture_hash_finds_the_same_picture_again_and_no_other():
         again = jpeg(np.clip(face(i) * 0.9 + 12, 0, 255).astype(np.uint8), quality=60, size=(64, 64))
         assert [n for n, _ in seen.near(picture_hash(again))] == [str(i)]
     assert seen.near(picture_hash(jpeg(face(5000)))) == []
-    with pytest.raises(OSError):
+    with pytest.raises(UserError, match="no picture that can be read"):
         picture_hash(b"no picture")
 
 

@@ -370,7 +370,7 @@ def test_memory_stays_flat(tmp_path):
     assert sum(1 for _ in read("fec_bench", path)) == 10_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 3e6
+    assert peak < path.stat().st_size / 2, "the file is never held (the interpreter's own tables may grow by some MB)"
 
 
 def test_to_dataset_streams_and_reports_rejects(tmp_path, caplog):
