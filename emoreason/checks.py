@@ -16,6 +16,7 @@ from emoreason.wording import spoken_aus
 MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
 GAP = 0.7  # a difference between two faces that must be said of the right one
 _WHOSE = re.compile(r"\b(first|second)\b")
+_SIDE = re.compile(r"\b(left|right)\b")
 _BOTH = re.compile(r"\b(both|neither|alike|same|two)\b")
 
 
@@ -50,7 +51,7 @@ def check(text: str, evidence: Sequence[Evidence | None]) -> Checked:
         return Checked(text, x, None)
     levels = [e.intensities() for e in known]
     strongest = {a: max(one[a] for one in levels) for a in levels[0]}
-    slips = [*_words(x, strongest), *_conclusion(x, known)]
+    slips = [*_words(x, strongest), *_sides(x), *_conclusion(x, known)]
     if len(levels) == 2:
         slips += _whose(x, levels)
     elif scores.denies_itself(x):
@@ -61,6 +62,13 @@ def check(text: str, evidence: Sequence[Evidence | None]) -> Checked:
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     return [f"speaks of AU{a}, which is not there" for a in sorted(spoken_aus(x.interpretation))
             if levels.get(a, 5.0) < scores.GREY]
+
+
+def _sides(x: Explanation) -> list[str]:
+    """A movement that the words give to one side of the face and the mark to the other."""
+    other = {"left": "right", "right": "left"}
+    return [f"names one side for AU{o.au} and marks the other" for o in x.observations if o.side in other
+            and (said := set(_SIDE.findall(o.text.lower()))) and o.side not in said and other[o.side] in said]
 
 
 def _conclusion(x: Explanation, evidence: Sequence[Evidence]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from emoreason.schema import is_negated
+from emoreason.schema import find_aus, is_negated
 
 _CLAUSE = re.compile(r"[.;:!?]")
 # What is only thought of, or asked for, is not claimed.
@@ -31,12 +31,13 @@ def _phrases() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
 
 
 def spoken_aus(text: str) -> frozenset[int]:
-    """AUs that ``text`` says are there in words ("the raised cheeks"), numbers or not; clauses that deny or only
-    suppose something are left out. Plain phrases only: what it finds is said, what it misses may be said too."""
+    """AUs that ``text`` says are there, in words ("the raised cheeks") or by number; clauses that deny or only suppose
+    something are left out. Plain phrases only: what it finds is said, what it misses may be said too."""
     found: set[int] = set()
     for clause in _CLAUSE.split(text.lower()):
         if is_negated(clause) or _HYPOTHETICAL.search(clause):
             continue
+        found |= find_aus(clause)[0]
         for pattern, aus in _phrases():
             clause, hits = pattern.subn(" ", clause)
             if hits:

@@ -36,7 +36,8 @@ TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretati
 @pytest.mark.parametrize(("said", "sure", "look", "slip"), [
     ("It looks happy because the lip corners are raised.", 0.8, "happiness", None),
     ("It looks happy because the upper lids are raised.", 0.8, "happiness", "AU5"),
-    ("Fear would need raised inner brows.", 0.8, "happiness", None),
+    ("Together, AU12, AU6 and AU25 make the pattern of happiness.", 0.8, "happiness", "AU25"),
+    ("Fear would need raised inner brows and AU4.", 0.8, "happiness", None),
     ("It looks happy, so happiness does not fit.", 0.8, "happiness", "denies"),
     ("It looks sad.", 0.8, "sadness", "likelier"),
     ("It looks happy.", 0.3, "happiness", "confidence"),
@@ -53,6 +54,13 @@ def test_a_wrong_claim_and_broken_text_fail():
     assert claim.unsupported == (12,) and broken.problem and broken.fails
     good = check(TEXT.format(said="It looks happy.", sure=0.8, look="happiness"), [HAPPY])
     assert sorted([broken, claim, good], key=lambda c: c.faults()) == [good, claim, broken]
+
+
+@pytest.mark.parametrize(("words", "mark", "fails"), [("right", "right", False), ("right", "left", True), ("left or right", "left", False)])
+def test_words_and_mark_name_the_same_side(words, mark, fails):
+    text = TEXT.format(said="It looks happy.", sure=0.8, look="happiness")
+    found = check(text.replace("The lip corners rise (AU12, 3.0)", f"The {words} lip corner rises (AU12, 3.0, {mark})"), [HAPPY])
+    assert found.fails == fails and found.unsupported == ()
 
 
 def test_two_faces():

@@ -28,7 +28,9 @@ def test_save_and_load_are_exact(made, tmp_path):
     processor.save_pretrained(tmp_path)
     again, report = EmoReasonForConditionalGeneration.from_pretrained(tmp_path, output_loading_info=True)
     assert not report["missing_keys"] and not report["unexpected_keys"]
-    assert torch.equal(before, again.eval()(**inputs).logits)
+    kept = again.state_dict()
+    assert all(torch.equal(w, kept[name]) for name, w in model.state_dict().items())
+    torch.testing.assert_close(before, again.eval()(**inputs).logits, atol=1e-5, rtol=1e-5)  # where weights lie in memory decides the kernel
 
 
 def test_batch_equals_single(made):
