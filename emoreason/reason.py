@@ -243,7 +243,8 @@ class Reasoner:
             seen = [self._evidence(s) for s in subjects]
             shown, media = introduce([(s.image, s.box, s.track.crops) for s in subjects if s.track is not None], seen)
         turns[0]["content"] = [*shown, {"type": "text", "text": words + turns[0]["content"]}]
-        if not self.engine.spec.constrain:
+        timed = self.engine.native and subjects[0].film is not None  # a small model gets spans wrong by itself
+        if not self.engine.spec.constrain and not timed:
             return Request(tuple(turns), media, MAX_TOKENS)
         from emoreason.engines import grammar
 

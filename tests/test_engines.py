@@ -141,15 +141,6 @@ def test_an_untrained_model_held_to_the_format():
     assert any(parse(c.text).observations for c in made)
 
 
-def test_what_nano_says_fits_the_grammar(alone):
-    from emoreason.engines.decoding import matcher
-
-    tokenizer = Reasoner.load("nano").processor.tokenizer
-    for c in alone:
-        ids = tokenizer(c.text)["input_ids"]
-        assert matcher(tokenizer, grammar.explanation()).try_consume_tokens(ids) == len(ids), c.text
-
-
 def test_constrained_answers_of_the_reasoner():
     answer = Reasoner.load("nano#constrain").ask(HAPPY)[0]
     assert answer.problem is None and answer.unsupported == () and answer.explanation.observations
