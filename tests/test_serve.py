@@ -76,6 +76,7 @@ def test_our_own_engine_on_it(address, said, nano):
     assert text == nano.engine.generate([engines.Request(({"role": "user", "content": "Hello"},), max_tokens=engines.JUDGE_TOKENS)])[0].text.strip()
 
 
+@pytest.mark.slow
 def test_many_clients_get_what_one_gets(client, nano):
     jobs = [(p, q) for p in (SAD, HAPPY) for q in (WHY, "Which action units are active?", "How sure are you?")]
     alone = [nano.engine.generate([nano.request(find_subjects(p), q)])[0].text for p, q in jobs]
@@ -109,6 +110,7 @@ def test_explain(address, nano):
     assert two.status_code == 200 and len(two.json()["answers"]) == 1
 
 
+@pytest.mark.slow
 def test_clips(address, client, nano):
     """A clip is read as from a file; what cannot be asked of clips is the client's mistake."""
     shown = {"type": "video_url", "video_url": {"url": data_url(SMILE)}}

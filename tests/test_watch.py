@@ -107,6 +107,7 @@ def test_captions_of_several_clips_are_written_together(smile, empty, tmp_path):
     assert made[2].events == () and made[2].explanation.emotion is None
 
 
+@pytest.mark.slow
 def test_texts_that_do_not_hold_are_drawn_again_and_marked(smile):
     wrong = said(smile, "At the beginning of the video, the nose wrinkles.")
     captioner = ClipCaptioner(Reasoner(engine=Writer(wrong)))
