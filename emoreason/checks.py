@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from emoreason import scores
 from emoreason.errors import ParseError
-from emoreason.facs import EMOTIONS
+from emoreason.facs import EMOTION_OF_WORD, EMOTIONS
 from emoreason.records import Evidence
 from emoreason.schema import Explanation, parse
 from emoreason.wording import spoken_aus
@@ -18,6 +19,10 @@ GAP = 0.7  # a difference between two faces that must be said of the right one
 _WHOSE = re.compile(r"\b(first|second)\b")
 _SIDE = re.compile(r"\b(left|right)\b")
 _BOTH = re.compile(r"\b(both|neither|alike|same|two)\b")
+_SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
+_SENTENCE = re.compile(r"(?<=[.!?])(?= )")
+_AU = re.compile(r"\bAU(\d+)\b")
+_TAIL = "</think><answer>none</answer>"
 
 
 class Checked(NamedTuple):
@@ -40,8 +45,9 @@ class Checked(NamedTuple):
                 -(scores.agreement(self.explanation) or 0.0))
 
 
-def check(text: str, evidence: Sequence[Evidence | None]) -> Checked:
-    """``text`` about one face or, in their order, two, against the first frame of what was measured on each."""
+def check(text: str, evidence: Sequence[Evidence | None], question: str = "") -> Checked:
+    """``text`` about one face or, in their order, two, against the first frame of what was measured on each, and
+    against itself and the question."""
     try:
         x = parse(text)
     except ParseError as e:
@@ -51,17 +57,62 @@ def check(text: str, evidence: Sequence[Evidence | None]) -> Checked:
         return Checked(text, x, None)
     levels = [e.intensities() for e in known]
     strongest = {a: max(one[a] for one in levels) for a in levels[0]}
-    slips = [*_words(x, strongest), *_sides(x), *_conclusion(x, known)]
     if len(levels) == 2:
-        slips += _whose(x, levels)
-    elif scores.denies_itself(x):
-        slips.append("denies its own conclusion")
+        slips = [*_words(x, strongest), *_sides(x), *_conclusion(x, known), *_whose(x, levels)]
+    else:
+        slips = [*contradictions(x, strongest), *_conclusion(x, known), *_asked(x, question)]
     return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
+
+
+def first_fault(found: Checked, evidence: Sequence[Evidence | None]) -> int:
+    """Where in the text the first sentence that does not hold begins, in characters. A confidence is blamed on its
+    own figure, anything else that no one sentence says on the whole interpretation; text that does not parse is wrong
+    from the start."""
+    x, text = found.explanation, found.text
+    if x is None:
+        return 0
+    starts = [0, *(m.start() for m in _SENTENCE.finditer(text))]
+    for start, end in zip(starts, [*starts[1:], text.find("</think>")], strict=True):
+        begun = check(text[:end] + _TAIL, evidence)
+        if begun.problem is None and begun.fails:
+            return start
+    denials = [s for s in _SENTENCE.split(x.interpretation) if scores.denies_itself(replace(x, interpretation=s))]
+    if denials and denials[0] in text:
+        return text.index(denials[0])
+    own = all("confidence" in slip for slip in found.slips)
+    return max(0, text.find(" Confidence:" if own else " Interpretation:"))
+
+
+def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
+    """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
+    return [*_words(x, levels), *_sides(x), *_itself(x)]
 
 
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     return [f"speaks of AU{a}, which is not there" for a in sorted(spoken_aus(x.interpretation))
             if levels.get(a, 5.0) < scores.GREY]
+
+
+def _itself(x: Explanation) -> list[str]:
+    """One face: what the text says against itself."""
+    away = {o.au for o in x.observations if not o.present}
+    slips = [f"speaks of AU{a}, which it calls absent" for a in sorted(spoken_aus(x.interpretation) & away)]
+    for sentence in _SENTENCE.split(x.interpretation):
+        named = _AU.findall(sentence)
+        slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
+    return slips + ["denies its own conclusion"] * scores.denies_itself(x)
+
+
+def _asked(x: Explanation, question: str) -> list[str]:
+    """A look, or a smile, that the question names and the answer leaves out."""
+    asked, said = (set(re.findall(r"[a-z]+", t.lower())) for t in (question.rpartition("\n")[2], x.interpretation))
+    if x.emotion is None:
+        return []
+    if asked & (_SMILE | {"genuine", "duchenne"}):
+        return [] if said & _SMILE else ["does not speak of the smile"]
+    looks = {EMOTION_OF_WORD[w] for w in asked if w in EMOTION_OF_WORD} - {"neutral", *x.emotions}
+    told = {EMOTION_OF_WORD[w] for w in said if w in EMOTION_OF_WORD}
+    return [f"does not speak of {e}" for e in EMOTIONS if e in looks - told]
 
 
 def _sides(x: Explanation) -> list[str]:

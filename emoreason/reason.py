@@ -7,17 +7,18 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emoreason import engines
-from emoreason.checks import Checked, check
+from emoreason.checks import Checked, check, first_fault
 from emoreason.engines import Completion, Engine, Request
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS
+from emoreason.mending import mend
 from emoreason.prompts import DEFAULT_QUESTION, note
 from emoreason.records import CROP, Evidence, Face, FaceTrack, Quality, is_clip
 from emoreason.schema import Explanation
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 NANO = Path(__file__).parent / "assets" / "nano"
 MAX_TOKENS = 320
-RETRIES = 4
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class Reasoner:
     def stream(self, subjects: Sequence[Subject], question: str,
                history: Sequence[dict] = ()) -> Iterator[str | Answer]:
         """Pieces of text as they are written, then the Answer, checked against the evidence: where the first attempt
-        fails the check, more are drawn and the best stands in the Answer, so that its text may differ from the pieces.
+        fails the check it is mended (``emoreason.mending``), so that the Answer's text may differ from the pieces.
         history: earlier turns about the same subjects, as {"role", "content"} with plain text."""
         start = time.perf_counter()
         lead = subjects[0]
@@ -216,10 +216,9 @@ class Reasoner:
         checked = self._check(text, subjects, evidence, question)
         retried = checked.fails
         if retried:
-            more = RETRIES if self.engine.spec.retries is None else self.engine.spec.retries
-            draws = [replace(request, temperature=0.7, top_p=0.95, seed=i) for i in range(more)]
-            drawn = [self._check(c.text, subjects, evidence, question) for c in self.engine.generate(draws)]
-            checked = min([checked, *drawn], key=Checked.faults)
+            fault = None if lead.film is not None else partial(first_fault, evidence=evidence)
+            judge = partial(self._check, subjects=subjects, evidence=evidence, question=question)
+            checked = mend(self.engine, request, checked, judge, fault)
         yield Answer(lead.name, question, lead.index, lead.box, checked.text, checked.explanation, evidence[0],
                      checked.unsupported, checked.problem, (first, time.perf_counter() - start), retried, lead.film,
                      checked.slips)
@@ -278,7 +277,7 @@ class Reasoner:
             from emoreason.clip_checks import check_clip
 
             return check_clip(text, film.clip, question)
-        return check(text, evidence)
+        return check(text, evidence, question)
 
     def _media(self, subject: Subject) -> Any:
         if subject.film is not None and subject.film.clip is not None and subject.track is not None:

@@ -90,6 +90,15 @@ def test_rewards_never_raise_and_know_when_they_do_not_apply():
     assert rewards.au_reward(odd, aus=[None] * 4) == [None] * 4
 
 
+def test_words_are_held_against_measurement_marks_and_themselves():
+    texts = [cheats.explain({4: 2.1, 15: 2.4}, interpretation=said) for said in (
+        "It looks sad.", "It looks sad; the cheeks are raised.", "It does not look sad; it looks sad.",
+        "It looks sad; AU12, AU6, AU9, AU20 and AU25 are there.")]
+    level = json.dumps({str(a): v for a, v in cheats.FACE.items()})
+    assert rewards.words_reward([*texts, "sad"], measured=[level] * 5) == [1.0, 0.5, 0.5, -1.0, -1.0]
+    assert rewards.words_reward(texts[:1], measured=[None]) == [None]
+
+
 def test_conversational_completions_are_read():
     assert rewards.format_reward([[{"role": "assistant", "content": render(HONEST)}]]) == [1.0]
 

@@ -18,8 +18,8 @@ from emoreason.training.run import Run, finish, fit, read_rows
 
 COLUMNS = ("images", "prompt", "completion", "label", "aus", "measured", "kind")
 SCALES = ("group", "batch", "none")
-WEIGHTS = {"format": 0.5, "emotion": 1.0, "au": 1.0, "evidence": 1.0, "agreement": 0.3, "calibration": 0.5,
-           "length": 0.1, "abstention": 0.5}
+WEIGHTS = {"format": 0.5, "emotion": 1.0, "au": 1.0, "evidence": 1.0, "words": 0.5, "agreement": 0.3,
+           "calibration": 0.5, "length": 0.1, "abstention": 0.5}
 
 
 @dataclass(kw_only=True)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from emoreason import scores
+from emoreason.checks import contradictions
 from emoreason.errors import ParseError
 from emoreason.schema import Explanation, parse
 
@@ -72,6 +73,17 @@ def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None], 
     return out
 
 
+def words_reward(completions: Sequence[Any], measured: Sequence[str | None], **_: Any) -> list[float | None]:
+    """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), the marks, or
+    themselves (checks.contradictions), down to -1; -1 for text that does not parse."""
+    out: list[float | None] = []
+    for c, levels in zip(completions, _levels(measured), strict=True):
+        x = _parsed(c)
+        held = -1.0 if x is None or levels is None else max(-1.0, 1.0 - 0.5 * len(contradictions(x, levels)))
+        out.append(None if levels is None else held)
+    return out
+
+
 def agreement_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
     """scores.agreement: does the conclusion follow from the observations?"""
     return [scores.agreement(_parsed(c)) for c in completions]
@@ -95,6 +107,7 @@ def length_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
 
 REWARDS: dict[str, Reward] = {
     "format": format_reward, "emotion": emotion_reward, "au": au_reward, "evidence": evidence_reward,
+    "words": words_reward,
     "agreement": agreement_reward, "calibration": calibration_reward, "length": length_reward,
     "abstention": abstention_reward,
 }

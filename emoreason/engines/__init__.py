@@ -29,7 +29,7 @@ class Request:
     {"type": "text", "text"}; the images stand for ``media`` in their order: ``processing.Media`` for a native engine,
     pictures (H, W, 3) uint8 RGB for others. temperature 0 is greedy; a request drawn with a seed gives the same text
     whoever is beside it in the batch. grammar: Lark, as ``grammar.explanation`` writes it, which the answer must
-    follow."""
+    follow. begun: the answer's first words, which the text goes on from (native engines, without a grammar)."""
 
     messages: tuple[dict[str, Any], ...]
     media: tuple[Any, ...] = ()
@@ -38,6 +38,7 @@ class Request:
     top_p: float = 1.0
     seed: int = 0
     grammar: str | None = None
+    begun: str = ""
 
 
 @dataclass(frozen=True)

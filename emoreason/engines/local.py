@@ -129,9 +129,10 @@ class NativeEngine(TransformersEngine):
             return embeds.masked_scatter(slots[:, None], tokens)
 
     def text(self, request: Request) -> str:
-        """The prompt as text, an ``<image>`` for each media; marks of the chat inside messages are taken out."""
+        """The prompt and what is begun of the answer, an ``<image>`` for each media; marks of the chat inside messages
+        are taken out."""
         turns = [dict(m, content=_clean(m["content"])) for m in request.messages]
-        return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + request.begun
 
     def _inputs(self, requests: list[Request]) -> tuple[dict[str, Tensor], list[int]]:
         rows = [self.embed(r) for r in requests]

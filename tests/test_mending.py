@@ -1,0 +1,96 @@
+"""A failing text is written again from its first wrong sentence on."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from test_checks import HAPPY, TEXT, measured
+
+from emoreason.checks import check, first_fault
+from emoreason.engines import Completion, Request
+from emoreason.mending import ROUNDS, mend
+
+GOOD = TEXT.format(said="It looks happy, as the lip corners are raised.", sure=0.8, look="happiness")
+HALF = measured({12: 3.0, 25: 1.0, 6: 0.8}, {"happiness": 0.8, "neutral": 0.2})  # a trace of AU6 may be called absent
+REQUEST = Request(({"role": "user", "content": "Why?"},))
+
+
+class Writer:
+    """An engine that goes on from what is begun with the next of its endings."""
+
+    def __init__(self, *endings: str, native: bool = True) -> None:
+        self.endings, self.native, self.begun = list(endings), native, list[str]()
+        self.spec = SimpleNamespace(retries=1)
+
+    def generate(self, requests, on_text=None):
+        self.begun += [r.begun for r in requests]
+        return [Completion(self.endings.pop(0), 1, 1) for _ in requests]
+
+
+def mended(writer, text, request=REQUEST, evidence=(HAPPY,), question="Why?"):
+    judge = partial(check, evidence=evidence, question=question)
+    return mend(writer, request, judge(text), judge, partial(first_fault, evidence=evidence))
+
+
+@pytest.mark.parametrize(("text", "kept"), [
+    (GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0)."), "(AU12, 3.0)."),
+    (GOOD.replace("raised.", "raised. The upper lids are raised."), "are raised."),
+    (GOOD.replace("It looks happy", "It does not look happy; it looks happy"), "Interpretation: "),
+    (GOOD.replace("0.8", "0.2"), "are raised."),
+    (GOOD.replace("happiness", "sadness"), "(AU12, 3.0)."),
+    (GOOD.replace("raised.", "raised. The cheeks are not raised."), None),
+    ("happy", ""),
+])
+def test_where_the_first_fault_is(text, kept):
+    found = check(text, [HAPPY])
+    assert found.fails == (kept is not None)
+    if kept is not None:
+        assert text[:first_fault(found, [HAPPY])].endswith(kept) and (kept or not first_fault(found, [HAPPY]))
+
+
+def test_what_stands_before_is_kept():
+    bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
+    begun = bad[:bad.index(" The chin")]
+    writer = Writer(GOOD[len(begun):])
+    assert mended(writer, bad).text == GOOD and writer.begun == [begun]
+
+
+def test_it_goes_on_from_the_text_that_holds_furthest():
+    bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
+    begun = bad[:bad.index(" The chin")]
+    further = GOOD.replace("raised.", "raised. The upper lids are raised.")
+    writer = Writer(further[len(begun):], " Confidence: 0.8.</think><answer>happiness</answer>")
+    assert mended(writer, bad).text == GOOD
+    assert writer.begun == [begun, further[:further.index(" The upper")]]
+
+
+def test_it_gives_up_with_the_best():
+    bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
+    writer = Writer(*["nothing"] * ROUNDS)
+    assert mended(writer, bad).text == bad and not writer.endings
+
+
+@pytest.mark.parametrize(("writer", "request_"), [
+    (Writer(GOOD, native=False), REQUEST), (Writer(GOOD), Request(REQUEST.messages, grammar="start: /.*/"))])
+def test_others_write_the_whole_again_once(writer, request_):
+    assert mended(writer, GOOD.replace("(AU12, 3.0)", "(AU12, 3.0, left)").replace("lip corners rise", "right lip corner rises"),
+                  request_).text == GOOD
+    assert writer.begun == [""]
+
+
+@pytest.mark.parametrize(("said", "question", "slip"), [
+    ("It looks happy; the cheeks are raised.", "Why?", "calls absent"),
+    ("It looks happy because of AU12, AU25 and AU12.", "Why?", "twice"),
+    ("It looks happy.", "Is the smile genuine?", "smile"),
+    ("The smile stays at the mouth. It looks happy.", "Is the smile genuine?", None),
+    ("It looks happy.", "Why does she look afraid?", "fear"),
+    ("It does not look afraid; it looks happy.", "Why does she look afraid?", None),
+    ("The reading is clear.", "Why does she look happy?", None),
+])
+def test_what_the_text_says_against_itself_and_the_question(said, question, slip):
+    text = TEXT.format(said=said, sure=0.8, look="happiness")
+    if slip == "calls absent":
+        text = text.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks are not raised (AU6 absent).")
+    assert [slip] * (slip is not None) == [slip for s in check(text, [HALF], question).slips if slip in s]
