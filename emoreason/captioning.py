@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 from emoreason.checks import Checked
 from emoreason.clip_checks import check_clip
@@ -11,6 +12,7 @@ from emoreason.clips import Clip
 from emoreason.courses import Event
 from emoreason.engines import Request
 from emoreason.errors import UserError
+from emoreason.mending import Attempt, keeps, mend
 from emoreason.reason import Reasoner, find_subjects
 from emoreason.schema import Explanation
 
@@ -71,15 +73,13 @@ class ClipCaptioner:
             return e
 
     def _tell(self, seen: Sequence[_Seen]) -> list[Captioned | Exception]:
-        """The two texts of each clip; those that do not hold are drawn again, and the best of each counts."""
+        """The two texts of each clip; those that do not hold are mended together."""
         jobs = [(s, r) for s in seen for r in s.requests]
-        best = [_check(text, s) for (s, _), text in zip(jobs, self._write([r for _, r in jobs]), strict=True)]
-        retries = self.reasoner.engine.spec.retries
-        more = REDRAWS if retries is None else retries
-        again = [(i, replace(jobs[i][1], temperature=0.7, top_p=0.95, seed=n)) for i, b in enumerate(best) if b.fails
-                 for n in range(more)]
-        for (i, _), text in zip(again, self._write([r for _, r in again]), strict=True):
-            best[i] = min(best[i], _check(text, jobs[i][0]), key=Checked.faults)
+        engine = self.reasoner.engine
+        first = [_check(text, s) for (s, _), text in zip(jobs, self._write([r for _, r in jobs]), strict=True)]
+        attempts = [Attempt(r, b, partial(_check, seen=s), keeps(engine, r), partial(check_clip, clip=s.clip))
+                    for (s, r), b in zip(jobs, first, strict=True)]
+        best = mend(engine, attempts, self._write, REDRAWS)
         return [_captioned(s, *best[2 * n: 2 * n + 2]) for n, s in enumerate(seen)]
 
     def _write(self, requests: Sequence[Request]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from emoreason import scores
 from emoreason.errors import ParseError
 from emoreason.facs import EMOTION_OF_WORD, EMOTIONS
 from emoreason.records import Evidence
-from emoreason.schema import Explanation, parse
+from emoreason.schema import INTERPRETATION, Explanation, is_negated, parse
 from emoreason.wording import spoken_aus
 
 MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
@@ -22,6 +22,7 @@ _BOTH = re.compile(r"\b(both|neither|alike|same|two)\b")
 _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
 _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _AU = re.compile(r"\bAU(\d+)\b")
+_MARKED = re.compile(r"\(AU(\d+)[^()]*?(?:(left|right)[^()]*?)?(\d+\.\d+-\d+\.\d+ s)?\)")
 _TAIL = "</think><answer>none</answer>"
 
 
@@ -60,32 +61,40 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
     if len(levels) == 2:
         slips = [*_words(x, strongest), *_sides(x), *_conclusion(x, known), *_whose(x, levels)]
     else:
-        slips = [*contradictions(x, strongest), *_conclusion(x, known), *_asked(x, question)]
+        slips = [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known), *_asked(x, question)]
     return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
 
 
-def first_fault(found: Checked, evidence: Sequence[Evidence | None]) -> int:
-    """Where in the text the first sentence that does not hold begins, in characters. A confidence is blamed on its
-    own figure, anything else that no one sentence says on the whole interpretation; text that does not parse is wrong
-    from the start."""
+def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
+    """Where in the text the first sentence that does not hold begins, in characters, by what ``check`` says of the text
+    up to each. A confidence is blamed on its own figure, anything else that no one sentence says on the whole
+    interpretation; text that does not parse is wrong from the start."""
     x, text = found.explanation, found.text
     if x is None:
         return 0
     starts = [0, *(m.start() for m in _SENTENCE.finditer(text))]
     for start, end in zip(starts, [*starts[1:], text.find("</think>")], strict=True):
-        begun = check(text[:end] + _TAIL, evidence)
+        tail = _TAIL if INTERPRETATION in text[:end] else f" {INTERPRETATION} So it is.{_TAIL}"
+        begun = check(text[:end] + tail)
         if begun.problem is None and begun.fails:
             return start
     denials = [s for s in _SENTENCE.split(x.interpretation) if scores.denies_itself(replace(x, interpretation=s))]
     if denials and denials[0] in text:
         return text.index(denials[0])
     own = all("confidence" in slip for slip in found.slips)
-    return max(0, text.find(" Confidence:" if own else " Interpretation:"))
+    return max(0, text.find(" Confidence:" if own else f" {INTERPRETATION}"))
 
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
-    return [*_words(x, levels), *_sides(x), *_itself(x)]
+    denied = [f"denies AU{o.au} in words and marks it" for o in x.observations if o.present and is_negated(o.text)]
+    return [*denied, *_words(x, levels), *_sides(x), *_itself(x)]
+
+
+def repeated(text: str) -> list[str]:
+    """AUs that are observed twice, for the same side and time. (The parser takes the first of them.)"""
+    seen = [m.groups() for m in _MARKED.finditer(text.partition(INTERPRETATION)[0])]
+    return [f"observes AU{a} twice" for a in dict.fromkeys(one[0] for one in seen if seen.count(one) > 1)]
 
 
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:

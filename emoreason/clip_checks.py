@@ -6,10 +6,11 @@ import re
 from functools import cache
 
 from emoreason import scores
-from emoreason.checks import MARGIN, Checked, _words
+from emoreason.checks import MARGIN, Checked, _words, repeated
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
+from emoreason.facs import EMOTION_OF_WORD
 from emoreason.schema import Explanation, Observation, parse
 
 SLACK = 0.25  # seconds by which a stated time may miss what was measured
@@ -18,6 +19,7 @@ _START = re.compile(r"\b(?:at|in) (?:the |its )?(?:very )?(?:start|begin\w*|firs
 _END = re.compile(r"\b(?:at|in|towards|by) (?:the |its )?(?:very )?(?:end\b|last\b)|\blast frames\b|\bfinally\b", re.I)
 _AT = re.compile(r"\b(?:at|second|around|near)\s+(?:second\s+)?(\d+(?:\.\d+)?)(?:\s*s(?:ec\w*)?\b|\b)", re.I)
 _LASTS = re.compile(r"still shows when the clip ends|to the end of the clip|until the clip ends")
+_STAYS = re.compile(r"\b(?:stays|looks) (\w+) (?:throughout|from beginning to end|all along)|\bkeeps looking (\w+)")
 _TWICE = re.compile(r"\b(AU\d+)(?:, | and )\1\b")
 _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when the video starts|at first,)"),
           re.compile(r"^(?:as the video|with the progress|then, as|a little later)"),
@@ -46,8 +48,8 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
         return Checked(text, None, str(e))
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
-    slips += [*_words(x, clip.levels), *_times(x, clip, question), *_told(x, clip),
-             *_conclusion(x, asked(question, clip))]
+    slips += [*repeated(text), *_words(x, clip.levels), *_times(x, clip, question), *_told(x, clip), *_steady(x, clip),
+              *_conclusion(x, asked(question, clip))]
     if scores.denies_itself(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
@@ -101,6 +103,13 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
         if "blink" in sentence and not any(_happens(clip, e, part, 1) for e in clip.blinks):
             slips.append(f"tells a blink of part {part + 1}")
     return slips
+
+
+def _steady(x: Explanation, clip: Clip) -> list[str]:
+    """A look that is said to stay must be among the likely ones of every part."""
+    said = {EMOTION_OF_WORD.get(word) for found in _STAYS.findall(x.interpretation.lower()) for word in found if word}
+    return [f"says that it looks {e} throughout" for e in sorted(said - {None})
+            if any(max(look.emotions.values()) - look.emotions.get(e, 0.0) >= MARGIN for look in clip.looks)]
 
 
 def _happens(clip: Clip, e: Event, part: int, which: int) -> bool:

@@ -81,6 +81,15 @@ class Clip:
     def blinks(self) -> tuple[Event, ...]:
         return tuple(e for e in self.events if e.au == BLINK)
 
+    @cached_property
+    def spans(self) -> dict[int, list[tuple[float, float, float]]]:
+        """AU -> (onset, offset, peak) of each of its movements, without blinks."""
+        found: dict[int, list[tuple[float, float, float]]] = {}
+        for e in self.events:
+            if e.au != BLINK:
+                found.setdefault(e.au, []).append((e.onset, e.offset, e.peak))
+        return found
+
     @property
     def start(self) -> float:
         """When the face is first seen."""

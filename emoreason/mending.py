@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from emoreason.checks import Checked
+from emoreason.checks import Checked, first_fault
 from emoreason.engines import Engine, Request
 
 RETRIES = 4
 ROUNDS = 3
 
 
-def mend(engine: Engine, request: Request, found: Checked, check: Callable[[str], Checked],
-         fault: Callable[[Checked], int] | None = None) -> Checked:
-    """The best of ``found`` and of further texts for the request, by ``check``.
+@dataclass
+class Attempt:
+    """A request, the best text for it so far, what checks a text, and whether the engine can go on from a text that is
+    begun. part: what checks the beginning of a text, where that differs; at: where in ``furthest`` the first wrong
+    sentence begins."""
 
-    RETRIES (or the engine's ``#retries``) are drawn together. fault: where in a text its first wrong sentence begins;
-    with it each draw keeps the words before, and there are up to ROUNDS, each from the text that holds furthest.
-    """
-    more = RETRIES if engine.spec.retries is None else engine.spec.retries
-    keeps = fault is not None and engine.native and request.grammar is None
-    best = furthest = found
-    for turn in range(ROUNDS if keeps else 1):
-        if not best.fails or not more:
+    request: Request
+    best: Checked
+    check: Callable[[str], Checked]
+    keeps: bool
+    part: Callable[[str], Checked] | None = None
+    over: bool = False
+
+    def __post_init__(self) -> None:
+        self.furthest = self.best
+        self.at = self._fault(self.best) if self.keeps and self.best.fails else 0
+
+    def _fault(self, found: Checked) -> int:
+        return first_fault(found, self.part or self.check)
+
+    def draws(self, turn: int, more: int) -> list[Request]:
+        """The requests of one round."""
+        begun = self.furthest.text[:self.at]
+        first = replace(self.request, temperature=0.7, top_p=0.95, begun=begun)
+        return [replace(first, seed=turn * more + i) for i in range(more)]
+
+    def take(self, texts: Sequence[str]) -> None:
+        """What came of them. The round is the last one when it mended nothing, or when nothing can be kept."""
+        begun, before, reached = self.furthest.text[:self.at], self.best, self.at
+        drawn = [self.check(begun + text) for text in texts]
+        self.best = min([self.best, *drawn], key=Checked.faults)
+        if self.keeps and self.best.fails:
+            places = [self._fault(d) for d in drawn]
+            self.at = max(places)
+            self.furthest = drawn[places.index(self.at)]
+        self.over = not self.keeps or self.best is before and self.at <= reached
+
+
+def mend(engine: Engine, attempts: Sequence[Attempt], write: Callable[[list[Request]], list[str]],
+         retries: int = RETRIES) -> list[Checked]:
+    """The best text of each attempt: where it fails, ``retries`` more (or the engine's ``#retries``) are drawn, in up
+    to ROUNDS; ``write`` gives the texts of requests."""
+    more = retries if engine.spec.retries is None else engine.spec.retries
+    for turn in range(ROUNDS):
+        left = [a for a in attempts if a.best.fails and not a.over]
+        if not left or not more:
             break
-        begun = furthest.text[:fault(furthest)] if fault is not None and keeps else ""
-        draws = [replace(request, temperature=0.7, top_p=0.95, seed=turn * more + i, begun=begun) for i in range(more)]
-        drawn = [check(begun + c.text) for c in engine.generate(draws)]
-        best = min([best, *drawn], key=Checked.faults)
-        if fault is not None and best.fails:
-            furthest = max(drawn, key=fault)
-    return best
+        texts = write([r for a in left for r in a.draws(turn, more)])
+        for i, a in enumerate(left):
+            a.take(texts[i * more:(i + 1) * more])
+    return [a.best for a in attempts]
+
+
+def keeps(engine: Engine, request: Request) -> bool:
+    """Whether the engine can go on from a text that is begun."""
+    return engine.native and (request.grammar is None or getattr(engine, "resumes", False))

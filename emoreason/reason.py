@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emoreason import engines
-from emoreason.checks import Checked, check, first_fault
+from emoreason.checks import Checked, check
 from emoreason.engines import Completion, Engine, Request
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS
-from emoreason.mending import mend
+from emoreason.mending import Attempt, keeps, mend
 from emoreason.prompts import DEFAULT_QUESTION, note
 from emoreason.records import CROP, Evidence, Face, FaceTrack, Quality, is_clip
 from emoreason.schema import Explanation
 
 if TYPE_CHECKING:
     from emoreason.captioning import Captioned
+    from emoreason.clips import Clip
     from emoreason.watch import Film
 
 NANO = Path(__file__).parent / "assets" / "nano"
@@ -81,9 +82,14 @@ class Subject:
     film: Film | None = None
 
     @property
+    def clip(self) -> Clip | None:
+        """What was measured of a clip's face; None for a picture, and before it was."""
+        return None if self.film is None else self.film.clip
+
+    @property
     def box(self) -> tuple[float, float, float, float] | None:
-        if self.film is not None and self.film.clip is not None and self.track is not None:
-            at = np.abs(self.track.times - self.film.clip.peak).argmin()
+        if self.clip is not None and self.track is not None:
+            at = np.abs(self.track.times - self.clip.peak).argmin()
             return tuple(map(float, self.track.boxes[at]))
         return tuple(map(float, self.track.boxes[0])) if self.track is not None and self.image is not None else None
 
@@ -216,9 +222,9 @@ class Reasoner:
         checked = self._check(text, subjects, evidence, question)
         retried = checked.fails
         if retried:
-            fault = None if lead.film is not None else partial(first_fault, evidence=evidence)
             judge = partial(self._check, subjects=subjects, evidence=evidence, question=question)
-            checked = mend(self.engine, request, checked, judge, fault)
+            attempt = Attempt(request, checked, judge, keeps(self.engine, request))
+            checked = mend(self.engine, [attempt], lambda more: [c.text for c in self.engine.generate(more)])[0]
         yield Answer(lead.name, question, lead.index, lead.box, checked.text, checked.explanation, evidence[0],
                      checked.unsupported, checked.problem, (first, time.perf_counter() - start), retried, lead.film,
                      checked.slips)
@@ -230,7 +236,7 @@ class Reasoner:
             raise UserError("clips cannot be compared: ask about each by itself")
         limits = [r for s in subjects if s.quality is not None for r in s.quality.reasons]
         limits += [s.film.unread for s in subjects if s.film is not None and s.film.unread]
-        words = "".join(s.film.clip.words() for s in subjects if s.film is not None and s.film.clip is not None)
+        words = "".join(s.clip.words() for s in subjects if s.clip is not None)
         words += note(("the face cannot be read: " + "; ".join(limits),)) if limits else ""
         turns = [dict(t) for t in history] + [{"role": "user", "content": question}]
         if self.engine.native:
@@ -242,22 +248,20 @@ class Reasoner:
             seen = [self._evidence(s) for s in subjects]
             shown, media = introduce([(s.image, s.box, s.track.crops) for s in subjects if s.track is not None], seen)
         turns[0]["content"] = [*shown, {"type": "text", "text": words + turns[0]["content"]}]
-        timed = self.engine.native and subjects[0].film is not None  # a small model gets spans wrong by itself
-        if not self.engine.spec.constrain and not timed:
+        held = self.engine.spec.constrain
+        if not (self.engine.native if held is None else held):
             return Request(tuple(turns), media, MAX_TOKENS)
         from emoreason.engines import grammar
 
-        seen = self._evidence(subjects[0]) if len(subjects) == 1 else None
-        film = subjects[0].film
-        spans: dict[int, list[tuple[float, float]]] = {}
-        for e in film.clip.events if film is not None and film.clip is not None else ():
-            spans.setdefault(e.au, []).append((e.onset, e.offset))
-        form = grammar.explanation(None if seen is None else seen.intensities(), spans=spans)
-        return Request(tuple(turns), media, grammar.TOKENS, grammar=form)
+        known = [e.intensities() for s in subjects if (e := self._evidence(s)) is not None]
+        levels = {a: max(one[a] for one in known) for a in known[0]} if len(known) == len(subjects) else None
+        clip = subjects[0].clip
+        form = grammar.explanation(levels, spans=None if clip is None else clip.spans)
+        return Request(tuple(turns), media, grammar.TOKENS if held or clip else MAX_TOKENS, grammar=form)
 
     def measured(self, subject: Subject) -> Subject:
         """With the course of a clip's face, if it is one; asked about often, measure it once."""
-        if subject.film is None or subject.film.clip is not None or subject.track is None:
+        if subject.film is None or subject.clip is not None or subject.track is None:
             return subject
         from emoreason import watch
 
@@ -266,24 +270,24 @@ class Reasoner:
         return replace(subject, film=watch.measure(net, subject.track, subject.film, temperature))
 
     def _evidence(self, subject: Subject) -> Evidence | None:
-        if subject.film is not None and subject.film.clip is not None:
-            return subject.film.clip.summary
+        if subject.clip is not None:
+            return subject.clip.summary
         return self.eyes.look(self._media(subject)).evidence
 
     def _check(self, text: str, subjects: Sequence[Subject], evidence: Sequence[Evidence | None],
                question: str) -> Checked:
-        film = subjects[0].film
-        if len(subjects) == 1 and film is not None and film.clip is not None:
+        clip = subjects[0].clip
+        if len(subjects) == 1 and clip is not None:
             from emoreason.clip_checks import check_clip
 
-            return check_clip(text, film.clip, question)
+            return check_clip(text, clip, question)
         return check(text, evidence, question)
 
     def _media(self, subject: Subject) -> Any:
-        if subject.film is not None and subject.film.clip is not None and subject.track is not None:
+        if subject.clip is not None and subject.track is not None:
             from emoreason import watch
 
-            return watch.media(subject.track, subject.film.clip)
+            return watch.media(subject.track, subject.clip)
         from emoreason.processing import Media
 
         return Media.of(subject.image, subject.track)

@@ -36,6 +36,7 @@ def test_claims_that_the_course_does_not_carry(change):
     ("At the beginning of the video, the nose wrinkles.", "AU9 of part 1"),
     ("Towards the end of the video, a smile forms.", "AU12 of part 4"),
     ("In the middle of the video, the eyes blink.", "blink of part 3"),
+    ("The look stays neutral throughout.", "neutral throughout"), ("It keeps looking happy.", "happiness throughout"),
     ("The raised cheeks make it.", "AU6"), ("It looks happy, but it does not look happy.", "denies")])
 def test_sentences_that_do_not_hold(text, slip):
     assert slip in " ".join(found(replace(GOOD, interpretation=text))[1])
@@ -47,6 +48,13 @@ def test_sentences_that_do_not_hold(text, slip):
     f"The strongest is the lip corner puller at {CLIP.levels[12]:.1f}."])
 def test_sentences_that_hold(text):
     assert found(replace(GOOD, interpretation=text))[1] == ()
+
+
+def test_a_movement_is_told_once_for_its_time():
+    text = render(GOOD)
+    mark = text[text.index("The lip corners are"):text.index(" Interpretation")]
+    assert check_clip(text.replace(mark, f"{mark} {mark}"), CLIP).slips == ("observes AU12 twice",)
+    assert check_clip(text, CLIP).slips == ()
 
 
 def test_the_conclusion_is_that_of_the_part_asked_about():

@@ -1,6 +1,7 @@
 """The transformers engine: the same tokens whoever is beside a request, faces read once, answers held to the format."""
 
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,11 @@ import tiny
 import torch
 
 from emoreason import engines
+from emoreason.data_pipeline.clip_text import ask_clip, write_clip
+from emoreason.data_pipeline.explain import ask, ask_compare, compare, random_facts, write
+from emoreason.data_pipeline.sampling import random_clip
 from emoreason.engines import Completion, Request, grammar
+from emoreason.engines.decoding import matcher
 from emoreason.engines.loading import without_adapter
 from emoreason.engines.local import HubEngine, NativeEngine
 from emoreason.engines.spec import parse_spec
@@ -18,7 +23,7 @@ from emoreason.errors import ParseError, UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.processing import Media
 from emoreason.reason import Reasoner, find_subjects
-from emoreason.schema import parse
+from emoreason.schema import parse, render
 from emoreason.scores import unsupported
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -107,6 +112,15 @@ def test_each_row_has_its_own_length(nano, asked):
     assert made[1].finish == "stop" and made[1].text.startswith(made[0].text)
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_it_goes_on_from_what_is_begun(nano, asked, held):
+    request = replace(asked[0], grammar=grammar.explanation() if held else None)
+    whole = nano.engine.generate([request])[0]
+    begun = whole.text[:whole.text.index(").") + 2]
+    rest = nano.engine.generate([replace(request, begun=begun)])[0]
+    assert begun and begun + rest.text == whole.text and rest.prompt_tokens > whole.prompt_tokens
+
+
 def test_a_face_is_read_once():
     engine = NativeEngine(*tiny.make())
     calls = []
@@ -138,7 +152,56 @@ def test_an_untrained_model_held_to_the_format():
         x = parse(c.text)
         assert c.finish == "stop" and (x.emotion is None or set(x.emotions) <= set(EMOTIONS))
         assert i % 2 == 0 or not unsupported(x, levels)
-    assert any(parse(c.text).observations for c in made)
+    claims = [o for c in made for o in parse(c.text).observations]
+    denials = {w for words in (grammar.DENIALS, *grammar.AT_REST.values()) for w in words}
+    assert claims and all(o.present or denials & set(o.text.lower().replace(",", "").split()) for o in claims)
+
+
+def engine_texts(faces, pairs, clips):
+    """(text of the explanation engine, levels, spans) about random faces, pairs of faces and clips."""
+    rng = random.Random(0)
+    for i in range(faces + pairs):
+        facts, other = random_facts(rng), random_facts(rng)
+        if i >= faces:
+            levels = {a: max(v, other.aus[a]) for a, v in facts.aus.items()}
+            yield render(compare(facts, other, ask_compare(facts, other, rng), rng)), levels, None
+        else:
+            if i % 20 == 0:
+                facts = replace(facts, quality=("the picture is dark",), readable=i % 40 == 0)
+            yield render(write(facts, ask(facts, rng), rng)), dict(facts.aus), None
+    for _ in range(clips):
+        clip = random_clip(rng)
+        spans = {}
+        for e in clip.clip.events:
+            spans.setdefault(e.au, []).append((e.onset, e.offset, e.peak))
+        yield render(write_clip(clip, ask_clip(clip, rng), rng)), clip.clip.summary.intensities(), spans
+
+
+def follows(tokenizer, form, text):
+    m = matcher(tokenizer, form)
+    return all(m.consume_token(t) for t in tokenizer.encode(text, add_special_tokens=False)) and m.is_accepting()
+
+
+def test_texts_of_the_explanation_engine_follow_the_grammar(nano):
+    texts = list(engine_texts(faces=200, pairs=40, clips=60))
+    fit = [follows(nano.engine.tokenizer, grammar.explanation(v, spans=s), t) for t, v, s in texts]
+    assert sum(fit[:240]) >= 237 and sum(fit[240:]) >= 57, [t for (t, *_), f in zip(texts, fit, strict=True) if not f]
+
+
+@pytest.mark.parametrize("observed, says, fits", [
+    ("The lip corners are not raised (AU12 absent). ", "So.", True), ("No smile shows (AU12 absent). ", "So.", True),
+    ("The lips stay closed (AU25 absent). ", "So.", True), ("The lip corners are closed (AU12 absent). ", "So.", False),
+    ("The lip corners are raised (AU12 absent). ", "So.", False),
+    ("The brows are not raised (AU1 absent). ", "So.", False),
+    ("The inner brows are raised (AU1, 2.9). ", "So.", True), ("The inner brows are raised (AU1, 4.0). ", "So.", False),
+    ("The chin is raised (AU17, 2.0). ", "So.", False), ("", "Not sure: about 30 percent, by AU1.", True),
+    ("", "AU1 is there: 2.0 of 5.", True),
+    ("", "The confidence: 0.5.", False), ("", "A misinterpretation: so.", False)])
+def test_what_follows_the_grammar(nano, observed, says, fits):
+    key = "Key observations: " if observed else ""
+    tail = " Confidence: 0.5. Valence: 0. Arousal: 0.</think><answer>fear, sadness</answer>"
+    text = f"<think>{key}{observed}Interpretation: {says}{tail}"
+    assert follows(nano.engine.tokenizer, grammar.explanation({1: 2.0, 12: 0.2, 25: 0.1}), text) == fits
 
 
 def test_constrained_answers_of_the_reasoner():

@@ -10,7 +10,7 @@ from test_checks import HAPPY, TEXT, measured
 
 from emoreason.checks import check, first_fault
 from emoreason.engines import Completion, Request
-from emoreason.mending import ROUNDS, mend
+from emoreason.mending import ROUNDS, Attempt, keeps, mend
 
 GOOD = TEXT.format(said="It looks happy, as the lip corners are raised.", sure=0.8, look="happiness")
 HALF = measured({12: 3.0, 25: 1.0, 6: 0.8}, {"happiness": 0.8, "neutral": 0.2})  # a trace of AU6 may be called absent
@@ -29,9 +29,12 @@ class Writer:
         return [Completion(self.endings.pop(0), 1, 1) for _ in requests]
 
 
-def mended(writer, text, request=REQUEST, evidence=(HAPPY,), question="Why?"):
-    judge = partial(check, evidence=evidence, question=question)
-    return mend(writer, request, judge(text), judge, partial(first_fault, evidence=evidence))
+judge = partial(check, evidence=[HAPPY], question="Why?")
+
+
+def mended(writer, text, request=REQUEST):
+    attempt = Attempt(request, judge(text), judge, keeps(writer, request))
+    return mend(writer, [attempt], lambda more: [c.text for c in writer.generate(more)])[0]
 
 
 @pytest.mark.parametrize(("text", "kept"), [
@@ -47,7 +50,7 @@ def test_where_the_first_fault_is(text, kept):
     found = check(text, [HAPPY])
     assert found.fails == (kept is not None)
     if kept is not None:
-        assert text[:first_fault(found, [HAPPY])].endswith(kept) and (kept or not first_fault(found, [HAPPY]))
+        assert text[:first_fault(found, judge)].endswith(kept) and (kept or not first_fault(found, judge))
 
 
 def test_what_stands_before_is_kept():
@@ -69,7 +72,10 @@ def test_it_goes_on_from_the_text_that_holds_furthest():
 def test_it_gives_up_with_the_best():
     bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
     writer = Writer(*["nothing"] * ROUNDS)
-    assert mended(writer, bad).text == bad and not writer.endings
+    assert mended(writer, bad).text == bad and len(writer.begun) == 1
+    again = bad[bad.index(" The chin"):].replace("It looks happy", "It looks sad")
+    writer = Writer(*[again.replace("(AU17", f"(AU{n}") for n in (17, 24, 17)])
+    assert mended(writer, bad).text == bad and len(writer.begun) == 1
 
 
 @pytest.mark.parametrize(("writer", "request_"), [
@@ -78,6 +84,13 @@ def test_others_write_the_whole_again_once(writer, request_):
     assert mended(writer, GOOD.replace("(AU12, 3.0)", "(AU12, 3.0, left)").replace("lip corners rise", "right lip corner rises"),
                   request_).text == GOOD
     assert writer.begun == [""]
+
+
+def test_an_au_is_observed_once():
+    twice = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The lip corners rise (AU12, 2.9).")
+    found = check(twice.replace("2.9", "3.0"), [HAPPY])
+    assert found.slips == ("observes AU12 twice",) and found.text[:first_fault(found, judge)].endswith("(AU12, 3.0).")
+    assert check(twice.replace("2.9", "2.9, left"), [HAPPY]).slips == ()
 
 
 @pytest.mark.parametrize(("said", "question", "slip"), [

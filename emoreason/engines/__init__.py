@@ -29,7 +29,8 @@ class Request:
     {"type": "text", "text"}; the images stand for ``media`` in their order: ``processing.Media`` for a native engine,
     pictures (H, W, 3) uint8 RGB for others. temperature 0 is greedy; a request drawn with a seed gives the same text
     whoever is beside it in the batch. grammar: Lark, as ``grammar.explanation`` writes it, which the answer must
-    follow. begun: the answer's first words, which the text goes on from (native engines, without a grammar)."""
+    follow. begun: the answer's first words, which the text goes on from (native engines; within a grammar only those
+    that say ``resumes``)."""
 
     messages: tuple[dict[str, Any], ...]
     media: tuple[Any, ...] = ()

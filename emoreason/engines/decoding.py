@@ -24,6 +24,8 @@ class Row:
         self.request, self.tokenizer, self.ends, self.prompt_tokens = request, tokenizer, ends, prompt_tokens
         self.on_text, self.ids, self.finish = on_text, list[int](), ""
         self.matcher = None if request.grammar is None else matcher(tokenizer, request.grammar)
+        if self.matcher is not None and request.begun:
+            self.matcher.consume_tokens(tokenizer(request.begun, add_special_tokens=False)["input_ids"])
         self.reader = DecodeStream(skip_special_tokens=True)
         self.draw: torch.Generator | None = None
         if request.temperature > 0:

@@ -1,58 +1,79 @@
 """The explanation format as a grammar, in the Lark dialect of llguidance (which vLLM reads too).
 
 What follows it parses. With the evidence, no mark can claim what the evidence does not carry: an AU is either given as
-present, near its measured intensity, or as absent, after words that deny it.
+present, near its measured intensity, or as absent, by words that deny it or that say that nothing moved there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from emoreason.facs import ACTION_UNITS, EMOTIONS
+from emoreason.facs import ACTION_UNITS, EMOTIONS, PRESENT
 from emoreason.schema import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from emoreason.scores import GREY
 
-OBSERVATIONS, WORDS, SENTENCES = 8, 16, 5
-TOKENS = 1024  # enough for the longest answer, even one spelled letter by letter
+OBSERVATIONS, WORDS, SENTENCES = 8, 18, 6
+BEFORE, AFTER = 10, 12  # words around the one that denies
+TOKENS = 1024  # enough for an untrained model too, which goes to most of these limits letter by letter
+# Words of which a denial needs one: to begin with, later, and later where only one AU is at rest in that way.
+FIRST_DENIALS = ("No", "Neither", "Nothing", "Without")
+DENIALS = ("no", "not", "without", "neither", "nor", "never", "nothing", "cannot", "lacks", "absent", "missing", "free",
+           "relaxed", "rest", "usual", "smooth", "soft", "loose", "still")
+AT_REST = {1: ("down", "low"), 2: ("down", "low"), 4: ("apart",), 6: ("flat", "low"), 10: ("down",),
+           25: ("closed", "shut", "together"), 26: ("up", "closed"), 43: ("open",)}
 
 _GRAMMAR = r"""
 start: "<think>" observed? "Interpretation: " sentence further{{0,{more}}} share? affect? end
 observed: "Key observations: " observation{{1,{observations}}}
 observation: {kinds}
 present: first (" " word){{2,{words}}} " (" PRESENT "). "
-absent: first (" " word){{1,{half}}} " " NO (" " word){{0,{half}}} " (" ABSENT "). "
-NO: "no" | "not" | "without"
-first[max_tokens=4]: /[A-Z][a-z]*,?/
-word[max_tokens=4]: /[a-z][a-z'-]*,?/
-sentence[max_tokens=40]: /[A-Z]([^.:<>\n]|\.[0-9])*\./
-further[max_tokens=40]: / [A-Z]([^.:<>\n]|\.[0-9])*\./
-share: " Confidence: " SHARE "."
-affect: " Valence: " AFFECT ". Arousal: " AFFECT "."
-end: "</think>" "<answer>" EMOTION "</answer>"
+absent: denial " (" ABSENT "). "
+denial: FIRST_DENIAL (" " word){{1,{words}}} | first (" " word){{0,{before}}} " " DENIAL (" " word){{0,{after}}}
+first[max_tokens=6]: /[A-Z][a-z]*,?/
+word[max_tokens=6]: /[a-z][a-z'-]*,?/
+sentence[max_tokens=64]: SENTENCE
+further[max_tokens=64]: FURTHER
+share: " Confidence: " SHARE
+affect: " Valence: " AFFECT " Arousal: " AFFECT
+end: "</think>" "<answer>" answer "</answer>"
+answer: EMOTION (", " EMOTION)? | "none"
+SENTENCE: /[A-Z]([^.:<>\n]|\.[0-9]|: [A-Za-z0-9])*\./ & ~/(?is:.*(interpretation|confidence|valence|arousal):.*)/
+FURTHER: " " SENTENCE
 PRESENT: {present}
 ABSENT: {absent}
-SHARE: /0(\.[0-9][0-9]?)?|1/
-AFFECT: /-?0(\.[0-9][0-9]?)?|-?1/
+FIRST_DENIAL: {first_denials}
+DENIAL: {denials}
+SHARE: /(0(\.[0-9][0-9]?)?|1)\./
+AFFECT: /-?(0(\.[0-9][0-9]?)?|1)\./
 EMOTION: {emotions}
 """
 
 
 def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.0,
-                spans: Mapping[int, Sequence[tuple[float, float]]] | None = None) -> str:
+                spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None) -> str:
     """The grammar of an explanation. levels: AU -> measured intensity 0-5; then a mark names only measured AUs, as
-    ``scores.unsupported`` with this tolerance allows. Without, every AU may be claimed, with an intensity. spans: AU ->
-    the stretches (onset, offset) in seconds that a mark may give."""
-    if levels:
-        present = [_near(a, v, tolerance, (spans or {}).get(a, ())) for a, v in sorted(levels.items()) if v >= GREY]
+    ``scores.unsupported`` with this tolerance allows. Without, every AU may be claimed, with an intensity. spans: of a
+    clip, AU -> its movements (onset, offset, peak), in seconds and 0-5; a present AU is one of them, with its times to
+    a tenth as ``clips.Clip.words`` tells them."""
+    known = dict(sorted((levels or {}).items()))
+    if spans is not None:
+        present = [_near(a, peak, tolerance, (on, off)) for a in sorted(spans) for on, off, peak in spans[a]]
+        gone = [a for a, v in known.items() if v < GREY and a not in spans]
+    elif known:
+        present = [_near(a, v, tolerance) for a, v in known.items() if v >= GREY]
+        gone = [a for a, v in known.items() if v < PRESENT]
     else:
-        present = [rf"/AU{a}, ([0-4]\.[0-9]|5\.0)(, left|, right)?/" for a in ACTION_UNITS]
-    absent = [f'"AU{a} absent"' for a, v in sorted((levels or {}).items()) if v < GREY]
-    kinds = {"present": present, "absent": absent}
-    return _GRAMMAR.format(
-        observations=OBSERVATIONS, words=WORDS, half=WORDS // 2, more=SENTENCES - 1,
-        kinds=" | ".join(k for k, marks in kinds.items() if marks),
-        emotions=" | ".join(f'"{e}"' for e in (*EMOTIONS, "none")),
-        **{k: " | ".join(marks) or '"-"' for k, marks in kinds.items()})
+        present, gone = [rf"/AU{a}, ([0-4]\.[0-9]|5\.0)(, left|, right)?/" for a in ACTION_UNITS], []
+    rules = {"present": present, "absent": gone}
+    resting = [a for a in gone if a in AT_REST]
+    form = _GRAMMAR.format(
+        observations=OBSERVATIONS, words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
+        kinds=" | ".join([k for k, marks in rules.items() if marks] + [f"still{a}" for a in resting]),
+        present=" | ".join(present) or '"-"', absent=_words([f"AU{a} absent" for a in gone]) or '"-"',
+        first_denials=_words(FIRST_DENIALS), denials=_words(DENIALS), emotions=_words(EMOTIONS))
+    return form + "".join(
+        f'still{a}: first (" " word){{1,{BEFORE}}} " " REST{a} (" " word){{0,{BEFORE}}} " (" "AU{a} absent" "). "\n'
+        f"REST{a}: {_words(AT_REST[a])}\n" for a in resting)
 
 
 def for_tokenizer(grammar: str, marked: Callable[[str], bool]) -> str:
@@ -64,12 +85,16 @@ def for_tokenizer(grammar: str, marked: Callable[[str], bool]) -> str:
     return grammar
 
 
-def _near(au: int, level: float, tolerance: float, spans: Sequence[tuple[float, float]]) -> str:
+def _near(au: int, level: float, tolerance: float, span: tuple[float, float] | None = None) -> str:
     low, high = max(0.0, level - tolerance), min(5.0, level + tolerance)
     figures = [f"{n / 10:.1f}" for n in range(51) if low <= n / 10 <= high]
-    when = f"(, ({_any([f'{a:.2f}-{b:.2f}' for a, b in spans])}) s)?" if spans else ""
+    when = "" if span is None else ", " + _any(["-".join(f"{round(t, 1):.2f}" for t in span)]) + " s"
     return rf"/AU{au}, ({_any(figures)})(, left|, right)?{when}/"
 
 
 def _any(figures: Sequence[str]) -> str:
     return "|".join(f.replace(".", r"\.") for f in figures)
+
+
+def _words(words: Sequence[str]) -> str:
+    return " | ".join(f'"{w}"' for w in words)

@@ -89,6 +89,7 @@ class NativeEngine(TransformersEngine):
     follow-up questions."""
 
     native = True
+    resumes = True
 
     def __init__(self, model: Any, processor: Any, spec: Spec | None = None) -> None:
         super().__init__(model, processor.tokenizer, spec or Spec("local", "model"))

@@ -24,7 +24,8 @@ class Spec:
     kind: str
     name: str
     url: str | None = None
-    constrain: bool = _setting(False, "local hf vllm", "the answer must follow the explanation format and the evidence")
+    constrain: bool | None = _setting(None, "local hf vllm", "the answer must follow the explanation format and the "
+                                      "evidence (default: of models made here)")
     device: str | None = _setting(None, "local hf", "cpu, cuda, cuda:1, ... (default: cuda where there is one)")
     dtype: str | None = _setting(None, "local hf vllm", "float32, bfloat16 or float16 of the language model")
     lora: str | None = _setting(None, "local hf vllm", "folder of a LoRA adapter")
