@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from emoreason import scores
 from emoreason.errors import ParseError
-from emoreason.facs import EMOTION_OF_WORD, EMOTIONS
+from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, LETTERS
 from emoreason.records import Evidence
 from emoreason.schema import INTERPRETATION, Explanation, is_negated, parse
-from emoreason.wording import spoken_aus
+from emoreason.wording import degree, described, spoken_aus
 
 MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
+DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
 GAP = 0.7  # a difference between two faces that must be said of the right one
 _WHOSE = re.compile(r"\b(first|second)\b")
 _SIDE = re.compile(r"\b(left|right)\b")
@@ -59,9 +60,9 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
     levels = [e.intensities() for e in known]
     strongest = {a: max(one[a] for one in levels) for a in levels[0]}
     if len(levels) == 2:
-        slips = [*_words(x, strongest), *_sides(x), *_conclusion(x, known), *_whose(x, levels)]
+        slips = [*_words(x, strongest), *_conclusion(x, known), *_whose(x, levels)]
     else:
-        slips = [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known), *_asked(x, question)]
+        slips = [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known), *asked(x, question)]
     return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
 
 
@@ -87,8 +88,7 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
-    denied = [f"denies AU{o.au} in words and marks it" for o in x.observations if o.present and is_negated(o.text)]
-    return [*denied, *_words(x, levels), *_sides(x), *_itself(x)]
+    return [*marks(x), *_words(x, levels), *_itself(x)]
 
 
 def repeated(text: str) -> list[str]:
@@ -112,7 +112,7 @@ def _itself(x: Explanation) -> list[str]:
     return slips + ["denies its own conclusion"] * scores.denies_itself(x)
 
 
-def _asked(x: Explanation, question: str) -> list[str]:
+def asked(x: Explanation, question: str) -> list[str]:
     """A look, or a smile, that the question names and the answer leaves out."""
     asked, said = (set(re.findall(r"[a-z]+", t.lower())) for t in (question.rpartition("\n")[2], x.interpretation))
     if x.emotion is None:
@@ -124,11 +124,22 @@ def _asked(x: Explanation, question: str) -> list[str]:
     return [f"does not speak of {e}" for e in EMOTIONS if e in looks - told]
 
 
-def _sides(x: Explanation) -> list[str]:
-    """A movement that the words give to one side of the face and the mark to the other."""
-    other = {"left": "right", "right": "left"}
-    return [f"names one side for AU{o.au} and marks the other" for o in x.observations if o.side in other
-            and (said := set(_SIDE.findall(o.text.lower()))) and o.side not in said and other[o.side] in said]
+def marks(x: Explanation) -> list[str]:
+    """Observations whose words do not go with their mark: of another AU, denied, of another strength or side."""
+    slips, other = [], {"left": "right", "right": "left"}
+    for o in x.observations:
+        told = described(o.text, o.present)
+        if told and o.au not in told:
+            slips.append(f"describes AU{min(told)} and marks AU{o.au}")
+        elif o.present and not told and is_negated(o.text):
+            slips.append(f"denies AU{o.au} in words and marks it")
+        letter = degree(o.text) if o.present and o.intensity is not None else None
+        if letter and abs(LETTERS[letter] - (o.intensity or 0.0)) > DEGREE:
+            slips.append(f"gives AU{o.au} another strength in words than in figures")
+        said = set(_SIDE.findall(o.text.lower())) if o.side in other else set()
+        if said and o.side not in said and other[o.side] in said:
+            slips.append(f"names one side for AU{o.au} and marks the other")
+    return slips
 
 
 def _conclusion(x: Explanation, evidence: Sequence[Evidence]) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from emoreason import scores
-from emoreason.checks import MARGIN, Checked, _words, repeated
+from emoreason.checks import MARGIN, Checked, _words, marks, repeated
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
@@ -48,8 +48,8 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
         return Checked(text, None, str(e))
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
-    slips += [*repeated(text), *_words(x, clip.levels), *_times(x, clip, question), *_told(x, clip), *_steady(x, clip),
-              *_conclusion(x, asked(question, clip))]
+    slips += [*repeated(text), *marks(x), *_words(x, clip.levels), *_times(x, clip, question), *_told(x, clip)]
+    slips += [*_steady(x, clip), *_conclusion(x, asked(question, clip))]
     if scores.denies_itself(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))

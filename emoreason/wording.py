@@ -45,6 +45,62 @@ def spoken_aus(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+_SLOT = {"pre": r"(?:(?!not\b)[\w-]+ ){1,3}?", "post": r"[\w ]+?", "side": r"\w+", "adj": r"[\w ]+?"}
+
+
+@cache
+def _descriptions(present: bool) -> tuple[tuple[int, re.Pattern[str]], ...]:
+    """How the explanation engine puts each AU where it is there, or where it is not."""
+    from emoreason.data_pipeline.phrases import WORDS
+
+    made = []
+    for a, words in WORDS.items():
+        told = [*(t for texts in words["plain"].values() for t in texts), *words.get("side", ())]
+        made += [(a, re.compile(_pattern(t))) for t in (*words["moves"], *(told if present else words["gone"]))]
+    return tuple(made)
+
+
+def _pattern(template: str) -> str:
+    """A template of phrases.py as a pattern: ``[a|b]`` is a choice, ``{pre}`` and its like some words."""
+    parts = re.split(r"(\[[^\]]*\]|\{\w+\} ?)", template)
+    out = ""
+    for part in parts:
+        if part.startswith("["):
+            out += f"(?:{'|'.join(map(re.escape, part[1:-1].split('|')))})"
+        elif part.startswith("{"):
+            slot = _SLOT[part.strip(" {}")]
+            out += slot if part.startswith("{pre}") else slot + " " * part.endswith(" ")
+        else:
+            out += re.escape(part)
+    return rf"\b{out}\b"
+
+
+def described(text: str, present: bool = True) -> frozenset[int]:
+    """AUs that an observation's words describe (present: as there; else as not there), in the explanation engine's
+    wording; empty for words of another kind."""
+    low = text.lower()
+    return frozenset(a for a, pattern in _descriptions(present) if pattern.search(low))
+
+
+@cache
+def _degrees() -> re.Pattern[str]:
+    from emoreason.data_pipeline.phrases import ADJ, BANDS, POST, PRE
+
+    groups = []
+    for band in BANDS:
+        words = {re.sub(r"^(an?|the) ", "", w) for w in (*PRE[band], *POST[band], *ADJ[band])}
+        groups.append(words)
+    ranked = sorted(((w, BANDS[i]) for i, words in enumerate(groups) for w in words), key=lambda one: -len(one[0]))
+    return re.compile("|".join(rf"(?P<{b}{i}>\b{re.escape(w)}\b)" for i, (w, b) in enumerate(ranked)))
+
+
+def degree(text: str) -> str | None:
+    """The intensity letter (A-E) that an observation's words give ("clearly raised": C); None where they give none, or
+    several."""
+    found = {m.lastgroup[0] for m in _degrees().finditer(text.lower()) if m.lastgroup}
+    return found.pop() if len(found) == 1 else None
+
+
 def mentions(text: str) -> list[tuple[int, int, frozenset[int]]]:
     """(start, end, AUs) of each phrase in ``text`` that names a movement, in order, claimed or denied; for linking."""
     low, found = text.lower(), []

@@ -93,6 +93,17 @@ def test_an_au_is_observed_once():
     assert check(twice.replace("2.9", "2.9, left"), [HAPPY]).slips == ()
 
 
+@pytest.mark.parametrize(("seen", "slip"), [
+    ("The lip corners are clearly raised (AU12, 3.0).", None), ("The lips are clearly parted (AU12, 3.0).", "describes AU25"),
+    ("The lip corners are not raised (AU12, 3.0).", "denies"), ("The lip corners are barely raised (AU12, 3.0).", "strength"),
+    ("The right lip corner is clearly raised (AU12, 3.0, left).", "side"),
+    ("The cheeks are not raised (AU5 absent).", "describes AU6"), ("The cheeks are not raised (AU6 absent).", None),
+    ("The cheeks are slightly raised although the lip corners are not pulled up (AU6, 1.9).", None)])
+def test_the_words_of_an_observation_go_with_its_mark(seen, slip):
+    found = check(GOOD.replace("The lip corners rise (AU12, 3.0).", seen), [HAPPY]).slips
+    assert [slip] * (slip is not None) == [slip for s in found if slip in s] and len(found) == (slip is not None)
+
+
 @pytest.mark.parametrize(("said", "question", "slip"), [
     ("It looks happy; the cheeks are raised.", "Why?", "calls absent"),
     ("It looks happy because of AU12, AU25 and AU12.", "Why?", "twice"),

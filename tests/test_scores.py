@@ -97,6 +97,8 @@ def test_words_are_held_against_measurement_marks_and_themselves():
     level = json.dumps({str(a): v for a, v in cheats.FACE.items()})
     assert rewards.words_reward([*texts, "sad"], measured=[level] * 5) == [1.0, 0.5, 0.5, -1.0, -1.0]
     assert rewards.words_reward(texts[:1], measured=[None]) == [None]
+    asked = [[{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Why does it look happy?"}]}]]
+    assert rewards.words_reward(texts[:1], measured=[level], prompts=asked) == [0.5]
 
 
 def test_conversational_completions_are_read():

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from emoreason import scores
-from emoreason.checks import contradictions
+from emoreason.checks import asked, contradictions, repeated
 from emoreason.errors import ParseError
 from emoreason.schema import Explanation, parse
 
@@ -25,6 +25,12 @@ CLEAR = 2.0  # an intensity that an answer cannot pass over while it speaks of o
 
 def _text(completion: Any) -> str:
     return completion if isinstance(completion, str) else completion[0]["content"]
+
+
+def _question(prompt: Any) -> str:
+    """The words of a prompt's last turn."""
+    content = prompt if isinstance(prompt, str) else prompt[-1]["content"]
+    return content if isinstance(content, str) else " ".join(p.get("text") or "" for p in content)
 
 
 def _parsed(completion: Any) -> Explanation | None:
@@ -73,14 +79,16 @@ def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None], 
     return out
 
 
-def words_reward(completions: Sequence[Any], measured: Sequence[str | None], **_: Any) -> list[float | None]:
+def words_reward(completions: Sequence[Any], measured: Sequence[str | None], prompts: Sequence[Any] | None = None,
+                 **_: Any) -> list[float | None]:
     """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), the marks, or
-    themselves (checks.contradictions), down to -1; -1 for text that does not parse."""
+    themselves, or leave out of what was asked (``checks``), down to -1; -1 for text that does not parse."""
     out: list[float | None] = []
-    for c, levels in zip(completions, _levels(measured), strict=True):
+    questions = map(_question, prompts or [""] * len(completions))
+    for c, levels, question in zip(completions, _levels(measured), questions, strict=True):
         x = _parsed(c)
-        held = -1.0 if x is None or levels is None else max(-1.0, 1.0 - 0.5 * len(contradictions(x, levels)))
-        out.append(None if levels is None else held)
+        slips = [] if x is None else [*repeated(_text(c)), *contradictions(x, levels or {}), *asked(x, question)]
+        out.append(None if levels is None else -1.0 if x is None else max(-1.0, 1.0 - 0.5 * len(slips)))
     return out
 
 
