@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emoreason.reason import Reasoner
 
 WAITING = 32  # requests that may wait; more are told to come back
-AT_ONCE = 2  # requests answered at the same time
+AT_ONCE = 8  # requests answered at the same time, in batches
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,11 @@ def serve(reasoner: Reasoner, port: int | None = None) -> Any:
 
     from emoreason.app.media import MEGABYTES
     from emoreason.app.page import build
+    from emoreason.engines.batcher import Batcher
+    from emoreason.reason import Reasoner
 
+    if not getattr(reasoner.engine, "batches", False):
+        reasoner = Reasoner(engine=Batcher(reasoner.engine))
     static = Path(__file__).parent / "static"
     script = f"<script>{(static / 'app.js').read_text('utf-8')}</script>"
     fonts = ["ui-sans-serif", "system-ui", "sans-serif"]
