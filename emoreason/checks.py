@@ -16,6 +16,7 @@ from emoreason.wording import degree, described, spoken_aus
 
 MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
 DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
+ROUNDING = 0.15  # by which a figure in the interpretation may miss what was measured
 GAP = 0.7  # a difference between two faces that must be said of the right one
 _WHOSE = re.compile(r"\b(first|second)\b")
 _SIDE = re.compile(r"\b(left|right)\b")
@@ -24,6 +25,9 @@ _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
 _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _AU = re.compile(r"\bAU(\d+)\b")
 _MARKED = re.compile(r"\(AU(\d+)[^()]*?(?:(left|right)[^()]*?)?(\d+\.\d+-\d+\.\d+ s)?\)")
+_DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
+_UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
+_COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
 _TAIL = "</think><answer>none</answer>"
 
 
@@ -62,7 +66,8 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
     if len(levels) == 2:
         slips = [*_words(x, strongest), *_conclusion(x, known), *_whose(x, levels)]
     else:
-        slips = [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known), *asked(x, question)]
+        slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
+        slips += [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known), *asked(x, question)]
     return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
 
 
@@ -88,7 +93,7 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
-    return [*marks(x), *_words(x, levels), *_itself(x)]
+    return [*marks(x), *_words(x, levels), *_figures(x, levels), *_itself(x)]
 
 
 def repeated(text: str) -> list[str]:
@@ -102,10 +107,19 @@ def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
             if levels.get(a, 5.0) < scores.GREY]
 
 
+def _figures(x: Explanation, levels: Mapping[int, float]) -> list[str]:
+    """Figures in the interpretation that neither were measured nor are the observations' own."""
+    known = [*levels.values(), *(o.intensity for o in x.observations if o.intensity is not None)]
+    return [f"speaks of {t}, which was not measured" for t in _DECIMAL.findall(x.interpretation)
+            if known and min(abs(float(t) - v) for v in known) > ROUNDING]
+
+
 def _itself(x: Explanation) -> list[str]:
     """One face: what the text says against itself."""
     away = {o.au for o in x.observations if not o.present}
     slips = [f"speaks of AU{a}, which it calls absent" for a in sorted(spoken_aus(x.interpretation) & away)]
+    if 12 in x.present and _UNSMILING.search(x.interpretation.lower()):
+        slips.append("sees AU12 and no smile")
     for sentence in _SENTENCE.split(x.interpretation):
         named = _AU.findall(sentence)
         slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]

@@ -107,6 +107,10 @@ def test_the_words_of_an_observation_go_with_its_mark(seen, slip):
 @pytest.mark.parametrize(("said", "question", "slip"), [
     ("It looks happy; the cheeks are raised.", "Why?", "calls absent"),
     ("It looks happy because of AU12, AU25 and AU12.", "Why?", "twice"),
+    ("The strongest is the lip corner puller at 4.6.", "Why?", "4.6"),
+    ("The strongest is the lip corner puller at 3.0.", "Why?", None),
+    ("There is no smile here, yet it looks happy.", "Why?", "no smile"),
+    ("The look stays happy throughout.", "Why?", "course"),
     ("It looks happy.", "Is the smile genuine?", "smile"),
     ("The smile stays at the mouth. It looks happy.", "Is the smile genuine?", None),
     ("It looks happy.", "Why does she look afraid?", "fear"),
