@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from emoreason import scores
 from emoreason.errors import ParseError
-from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, LETTERS
+from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, LETTERS, PRESENT
 from emoreason.records import Evidence
 from emoreason.schema import INTERPRETATION, Explanation, is_negated, parse
 from emoreason.wording import degree, described, spoken_aus
@@ -25,6 +25,7 @@ _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
 _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _AU = re.compile(r"\bAU(\d+)\b")
 _MARKED = re.compile(r"\(AU(\d+)[^()]*?(?:(left|right)[^()]*?)?(\d+\.\d+-\d+\.\d+ s)?\)")
+_MOUTH, _DUCHENNE = "stays at the mouth", "known as the duchenne look"
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
@@ -93,7 +94,7 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
-    return [*marks(x), *_words(x, levels), *_figures(x, levels), *_itself(x)]
+    return [*marks(x), *_words(x, levels), *_figures(x, levels), *smile(x, levels), *_itself(x)]
 
 
 def repeated(text: str) -> list[str]:
@@ -105,6 +106,15 @@ def repeated(text: str) -> list[str]:
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     return [f"speaks of AU{a}, which is not there" for a in sorted(spoken_aus(x.interpretation))
             if levels.get(a, 5.0) < scores.GREY]
+
+
+def smile(x: Explanation, levels: Mapping[int, float]) -> list[str]:
+    """What is said of the eyes' part in a smile, against AU6."""
+    low, cheeks = x.interpretation.lower(), levels.get(6)
+    if cheeks is None:
+        return []
+    slips = ["says that the smile stays at the mouth, though AU6 is there"] * (cheeks >= PRESENT and _MOUTH in low)
+    return slips + ["says that the cheeks take part, though AU6 is not there"] * (cheeks < PRESENT and _DUCHENNE in low)
 
 
 def _figures(x: Explanation, levels: Mapping[int, float]) -> list[str]:

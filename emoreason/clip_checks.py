@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from emoreason import scores
-from emoreason.checks import MARGIN, Checked, _words, marks, repeated
+from emoreason.checks import MARGIN, Checked, _words, marks, repeated, smile
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
@@ -20,6 +20,7 @@ _END = re.compile(r"\b(?:at|in|towards|by) (?:the |its )?(?:very )?(?:end\b|last
 _AT = re.compile(r"\b(?:at|second|around|near)\s+(?:second\s+)?(\d+(?:\.\d+)?)(?:\s*s(?:ec\w*)?\b|\b)", re.I)
 _LASTS = re.compile(r"still shows when the clip ends|to the end of the clip|until the clip ends")
 _STAYS = re.compile(r"\b(?:stays|looks) (\w+) (?:throughout|from beginning to end|all along)|\bkeeps looking (\w+)")
+_PEAK = re.compile(r"(?:builds up to|strongest near|peak comes at|seen around) (?:about )?(\d+\.\d+) seconds")
 _TWICE = re.compile(r"\b(AU\d+)(?:, | and )\1\b")
 _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when the video starts|at first,)"),
           re.compile(r"^(?:as the video|with the progress|then, as|a little later)"),
@@ -48,8 +49,8 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
         return Checked(text, None, str(e))
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
-    slips += [*repeated(text), *marks(x), *_words(x, clip.levels), *_times(x, clip, question), *_told(x, clip)]
-    slips += [*_steady(x, clip), *_conclusion(x, asked(question, clip))]
+    slips += [*repeated(text), *marks(x), *smile(x, clip.levels), *_words(x, clip.levels), *_times(x, clip, question)]
+    slips += [*_told(x, clip), *_steady(x, clip), *_conclusion(x, asked(question, clip))]
     if scores.denies_itself(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
@@ -81,6 +82,7 @@ def _times(x: Explanation, clip: Clip, question: str) -> list[str]:
         known += [t for e in mine for t in (e.onset, e.apex, e.offset)]
         slips += [f"speaks of {t} s, when that does not happen" for t in _TIME.findall(sentence)
                   if min(abs(float(t) - k) for k in known) > SLACK and min(abs(float(t) - v) for v in levels) > 0.06]
+        slips += [f"puts the peak at {t} s" for t in _PEAK.findall(sentence) if abs(float(t) - clip.peak) > SLACK]
         if _LASTS.search(sentence) and not any(clip.lasts(e) for e in mine):
             slips.append("says that a movement lasts to the end")
         if _TWICE.search(sentence):

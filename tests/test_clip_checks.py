@@ -37,6 +37,7 @@ def test_claims_that_the_course_does_not_carry(change):
     ("Towards the end of the video, a smile forms.", "AU12 of part 4"),
     ("In the middle of the video, the eyes blink.", "blink of part 3"),
     ("The look stays neutral throughout.", "neutral throughout"), ("It keeps looking happy.", "happiness throughout"),
+    ("The look builds up to about 0.4 seconds.", "peak at 0.4"), ("Most of it can be seen around 3.4 seconds.", "peak"),
     ("The raised cheeks make it.", "AU6"), ("It looks happy, but it does not look happy.", "denies")])
 def test_sentences_that_do_not_hold(text, slip):
     assert slip in " ".join(found(replace(GOOD, interpretation=text))[1])

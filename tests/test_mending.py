@@ -109,6 +109,8 @@ def test_the_words_of_an_observation_go_with_its_mark(seen, slip):
     ("It looks happy because of AU12, AU25 and AU12.", "Why?", "twice"),
     ("The strongest is the lip corner puller at 4.6.", "Why?", "4.6"),
     ("The strongest is the lip corner puller at 3.0.", "Why?", None),
+    ("The smile stays at the mouth.", "Why?", None),
+    ("Raised cheeks with raised lip corners are known as the Duchenne look.", "Why?", "cheeks take part"),
     ("There is no smile here, yet it looks happy.", "Why?", "no smile"),
     ("The look stays happy throughout.", "Why?", "course"),
     ("It looks happy.", "Is the smile genuine?", "smile"),
