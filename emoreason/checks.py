@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from emoreason import scores
 from emoreason.errors import ParseError
-from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, LETTERS, PRESENT
+from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, PRESENT
 from emoreason.records import Evidence
 from emoreason.schema import INTERPRETATION, Explanation, is_negated, parse
 from emoreason.wording import degree, described, spoken_aus
@@ -26,6 +26,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _AU = re.compile(r"\bAU(\d+)\b")
 _MARKED = re.compile(r"\(AU(\d+)[^()]*?(?:(left|right)[^()]*?)?(\d+\.\d+-\d+\.\d+ s)?\)")
 _MOUTH, _DUCHENNE = "stays at the mouth", "known as the duchenne look"
+_LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
@@ -118,10 +119,17 @@ def smile(x: Explanation, levels: Mapping[int, float]) -> list[str]:
 
 
 def _figures(x: Explanation, levels: Mapping[int, float]) -> list[str]:
-    """Figures in the interpretation that neither were measured nor are the observations' own."""
-    known = [*levels.values(), *(o.intensity for o in x.observations if o.intensity is not None)]
-    return [f"speaks of {t}, which was not measured" for t in _DECIMAL.findall(x.interpretation)
-            if known and min(abs(float(t) - v) for v in known) > ROUNDING]
+    """Figures in the interpretation that neither were measured, on the AUs that their sentence names (on any, where it
+    names none), nor are the observations' own."""
+    known = [*levels.items(), *((o.au, o.intensity) for o in x.observations if o.intensity is not None)]
+    slips = []
+    for sentence in _SENTENCE.split(x.interpretation):
+        low = sentence.lower()
+        named = {int(a) for a in _AU.findall(sentence)} | {a for a, unit in ACTION_UNITS.items() if unit.name in low}
+        mine = [v for a, v in known if a in named] or [v for _, v in known]
+        slips += [f"speaks of {t}, which was not measured there" for t in _DECIMAL.findall(sentence)
+                  if mine and min(abs(float(t) - v) for v in mine) > ROUNDING]
+    return slips
 
 
 def _itself(x: Explanation) -> list[str]:
@@ -133,6 +141,8 @@ def _itself(x: Explanation) -> list[str]:
     for sentence in _SENTENCE.split(x.interpretation):
         named = _AU.findall(sentence)
         slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
+    looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(x.interpretation.lower())} - {None, *x.emotions}
+    slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
     return slips + ["denies its own conclusion"] * scores.denies_itself(x)
 
 
