@@ -14,6 +14,7 @@ from emoreason.records import Evidence
 from emoreason.schema import INTERPRETATION, Explanation, is_negated, parse
 from emoreason.wording import degree, described, spoken_aus
 
+DENIAL = "denies its own conclusion"
 MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
 DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
 ROUNDING = 0.15  # by which a figure in the interpretation may miss what was measured
@@ -27,6 +28,7 @@ _AU = re.compile(r"\bAU(\d+)\b")
 _MARKED = re.compile(r"\(AU(\d+)[^()]*?(?:(left|right)[^()]*?)?(\d+\.\d+-\d+\.\d+ s)?\)")
 _MOUTH, _DUCHENNE = "stays at the mouth", "known as the duchenne look"
 _LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
+_WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) would need")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
@@ -88,7 +90,7 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
             return start
     denials = [s for s in _SENTENCE.split(x.interpretation) if scores.denies_itself(replace(x, interpretation=s))]
     if denials and denials[0] in text:
-        return text.index(denials[0])
+        return len(text[:text.index(denials[0])].rstrip())  # the space before a word is the word's
     own = all("confidence" in slip for slip in found.slips)
     return max(0, text.find(" Confidence:" if own else f" {INTERPRETATION}"))
 
@@ -143,7 +145,8 @@ def _itself(x: Explanation) -> list[str]:
         slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
     looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(x.interpretation.lower())} - {None, *x.emotions}
     slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
-    return slips + ["denies its own conclusion"] * scores.denies_itself(x)
+    wanting = {EMOTION_OF_WORD.get(a or b) for a, b in _WOULD.findall(x.interpretation.lower())}
+    return slips + [DENIAL] * (scores.denies_itself(x) or bool(wanting & set(x.emotions)))
 
 
 def asked(x: Explanation, question: str) -> list[str]:

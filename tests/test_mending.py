@@ -40,7 +40,7 @@ def mended(writer, text, request=REQUEST):
 @pytest.mark.parametrize(("text", "kept"), [
     (GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0)."), "(AU12, 3.0)."),
     (GOOD.replace("raised.", "raised. The upper lids are raised."), "are raised."),
-    (GOOD.replace("It looks happy", "It does not look happy; it looks happy"), "Interpretation: "),
+    (GOOD.replace("It looks happy", "It does not look happy; it looks happy"), "Interpretation:"),
     (GOOD.replace("0.8", "0.2"), "are raised."),
     (GOOD.replace("happiness", "sadness"), "(AU12, 3.0)."),
     (GOOD.replace("raised.", "raised. The cheeks are not raised."), None),
@@ -114,6 +114,8 @@ def test_the_words_of_an_observation_go_with_its_mark(seen, slip):
     ("The strongest is the lip corner puller at 1.0.", "Why?", "1.0"),
     ("The overall impression is neutral, clearly so.", "Why?", "says neutral"),
     ("The overall impression is happy, clearly so.", "Why?", None),
+    ("To look happy, the lip corners would have to rise. As it is, it looks happy.", "Why?", "denies"),
+    ("Happiness would need raised cheeks, and these are missing.", "Why?", "denies"),
     ("There is no smile here, yet it looks happy.", "Why?", "no smile"),
     ("The look stays happy throughout.", "Why?", "course"),
     ("It looks happy.", "Is the smile genuine?", "smile"),

@@ -95,7 +95,7 @@ def test_words_are_held_against_measurement_marks_and_themselves():
         "It looks sad.", "It looks sad; the cheeks are raised.", "It does not look sad; it looks sad.",
         "It looks sad; AU12, AU6, AU9, AU20 and AU25 are there.")]
     level = json.dumps({str(a): v for a, v in cheats.FACE.items()})
-    assert rewards.words_reward([*texts, "sad"], measured=[level] * 5) == [1.0, 0.5, 0.5, -1.0, -1.0]
+    assert rewards.words_reward([*texts, "sad"], measured=[level] * 5) == [1.0, 0.5, -1.0, -1.0, -1.0]
     assert rewards.words_reward(texts[:1], measured=[None]) == [None]
     asked = [[{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Why does it look happy?"}]}]]
     assert rewards.words_reward(texts[:1], measured=[level], prompts=asked) == [0.5]

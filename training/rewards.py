@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from emoreason import scores
-from emoreason.checks import asked, contradictions, repeated
+from emoreason.checks import DENIAL, asked, contradictions, repeated
 from emoreason.errors import ParseError
 from emoreason.schema import Explanation, parse
 
@@ -82,13 +82,15 @@ def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None], 
 def words_reward(completions: Sequence[Any], measured: Sequence[str | None], prompts: Sequence[Any] | None = None,
                  **_: Any) -> list[float | None]:
     """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), the marks, or
-    themselves, or leave out of what was asked (``checks``), down to -1; -1 for text that does not parse."""
+    themselves, or leave out of what was asked (``checks``), down to -1; -1 for text that denies its own conclusion or
+    does not parse."""
     out: list[float | None] = []
     questions = map(_question, prompts or [""] * len(completions))
     for c, levels, question in zip(completions, _levels(measured), questions, strict=True):
         x = _parsed(c)
         slips = [] if x is None else [*repeated(_text(c)), *contradictions(x, levels or {}), *asked(x, question)]
-        out.append(None if levels is None else -1.0 if x is None else max(-1.0, 1.0 - 0.5 * len(slips)))
+        worst = x is None or DENIAL in slips
+        out.append(None if levels is None else -1.0 if worst else max(-1.0, 1.0 - 0.5 * len(slips)))
     return out
 
 
