@@ -29,6 +29,7 @@ _MARKED = re.compile(r"\(AU(\d+)[^()]*?(?:(left|right)[^()]*?)?(\d+\.\d+-\d+\.\d
 _MOUTH, _DUCHENNE = "stays at the mouth", "known as the duchenne look"
 _LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
 _WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) would need")
+_DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
@@ -50,8 +51,9 @@ class Checked(NamedTuple):
         return bool(self.problem or self.unsupported or self.slips)
 
     def faults(self) -> tuple:
-        """For choosing the best of several: parsed, few unsupported claims, few slips, a conclusion that follows."""
-        return (self.problem is not None, len(self.unsupported) + len(self.slips),
+        """For choosing the best of several: parsed, not denying itself, few unsupported claims and slips, a conclusion
+        that follows."""
+        return (self.problem is not None, DENIAL in self.slips, len(self.unsupported) + len(self.slips),
                 -(scores.agreement(self.explanation) or 0.0))
 
 
@@ -156,9 +158,13 @@ def asked(x: Explanation, question: str) -> list[str]:
         return []
     if asked & (_SMILE | {"genuine", "duchenne"}):
         return [] if said & _SMILE else ["does not speak of the smile"]
-    looks = {EMOTION_OF_WORD[w] for w in asked if w in EMOTION_OF_WORD} - {"neutral", *x.emotions}
+    looks = {EMOTION_OF_WORD[w] for w in asked if w in EMOTION_OF_WORD}
     told = {EMOTION_OF_WORD[w] for w in said if w in EMOTION_OF_WORD}
-    return [f"does not speak of {e}" for e in EMOTIONS if e in looks - told]
+    slips = [f"does not speak of {e}" for e in EMOTIONS if e in looks - told - {"neutral", *x.emotions}]
+    low = x.interpretation.lower()
+    denied = {EMOTION_OF_WORD.get(w) for w in _DENIED.findall(low)} - {None, *looks} if looks else set()
+    slips += ["answers a question about a smile"] * ("the question does not arise" in low)
+    return slips + [f"denies {e}, which was not asked about" for e in sorted(map(str, denied))]
 
 
 def marks(x: Explanation) -> list[str]:

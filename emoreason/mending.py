@@ -10,6 +10,7 @@ from emoreason.engines import Engine, Request
 
 RETRIES = 4
 ROUNDS = 3
+IDLE = 2  # rounds that mended nothing, after which it is left
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Attempt:
     keeps: bool
     part: Callable[[str], Checked] | None = None
     over: bool = False
+    idle: int = 0
 
     def __post_init__(self) -> None:
         self.furthest = self.best
@@ -39,7 +41,7 @@ class Attempt:
         return [replace(first, seed=turn * more + i) for i in range(more)]
 
     def take(self, texts: Sequence[str]) -> None:
-        """What came of them. The round is the last one when it mended nothing, or when nothing can be kept."""
+        """What came of them. The round is the last one when nothing can be kept, or IDLE of them mended nothing."""
         begun, before, reached = self.furthest.text[:self.at], self.best, self.at
         drawn = [self.check(begun + text) for text in texts]
         self.best = min([self.best, *drawn], key=Checked.faults)
@@ -47,7 +49,8 @@ class Attempt:
             places = [self._fault(d) for d in drawn]
             self.at = max(places)
             self.furthest = drawn[places.index(self.at)]
-        self.over = not self.keeps or self.best is before and self.at <= reached
+        self.idle += self.best is before and self.at <= reached
+        self.over = not self.keeps or self.idle >= IDLE
 
 
 def mend(engine: Engine, attempts: Sequence[Attempt], write: Callable[[list[Request]], list[str]],

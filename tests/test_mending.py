@@ -72,10 +72,10 @@ def test_it_goes_on_from_the_text_that_holds_furthest():
 def test_it_gives_up_with_the_best():
     bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
     writer = Writer(*["nothing"] * ROUNDS)
-    assert mended(writer, bad).text == bad and len(writer.begun) == 1
+    assert mended(writer, bad).text == bad and len(writer.begun) == 2
     again = bad[bad.index(" The chin"):].replace("It looks happy", "It looks sad")
     writer = Writer(*[again.replace("(AU17", f"(AU{n}") for n in (17, 24, 17)])
-    assert mended(writer, bad).text == bad and len(writer.begun) == 1
+    assert mended(writer, bad).text == bad and len(writer.begun) == 2
 
 
 @pytest.mark.parametrize(("writer", "request_"), [
@@ -116,6 +116,8 @@ def test_the_words_of_an_observation_go_with_its_mark(seen, slip):
     ("The overall impression is happy, clearly so.", "Why?", None),
     ("To look happy, the lip corners would have to rise. As it is, it looks happy.", "Why?", "denies"),
     ("Happiness would need raised cheeks, and these are missing.", "Why?", "denies"),
+    ("It is not anger: the face does not read as contempt, it looks happy.", "Why does he look angry?", "contempt"),
+    ("The face does not smile, so the question does not arise.", "Why does she look happy?", "question about"),
     ("There is no smile here, yet it looks happy.", "Why?", "no smile"),
     ("The look stays happy throughout.", "Why?", "course"),
     ("It looks happy.", "Is the smile genuine?", "smile"),
