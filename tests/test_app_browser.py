@@ -76,7 +76,7 @@ def test_upload_ask_and_follow_up(tab):
     page.wait_for_selector(".er-region[data-au='12']")
     assert "Is the smile genuine?" in page.inner_text("#er-chips"), "the questions suit the face"
     ask(page, "Why does this face look happy?")
-    assert "looks happy" in page.inner_text(".er-answer") and "% sure" in page.inner_text(".er-answer").replace("\n", " ")
+    assert "happy" in page.inner_text(".er-answer") and "% sure" in page.inner_text(".er-answer").replace("\n", " ")
     assert not page.is_visible(".er-claims"), "the reasoning is folded"
     ask(page, "How sure are you?", 2)
     assert page.locator(".er-q").all_inner_texts() == ["Why does this face look happy?", "How sure are you?"]
