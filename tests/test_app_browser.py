@@ -77,7 +77,7 @@ def test_upload_ask_and_follow_up(tab):
     assert "Is the smile genuine?" in page.inner_text("#er-chips"), "the questions suit the face"
     ask(page, "Why does this face look happy?")
     assert "happy" in page.inner_text(".er-answer") and "% sure" in page.inner_text(".er-answer").replace("\n", " ")
-    assert not page.is_visible(".er-claims"), "the reasoning is folded"
+    page.wait_for_selector(".er-claims", state="hidden")  # the reasoning folds
     ask(page, "How sure are you?", 2)
     assert page.locator(".er-q").all_inner_texts() == ["Why does this face look happy?", "How sure are you?"]
 
