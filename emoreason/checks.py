@@ -11,7 +11,7 @@ from emoreason import scores
 from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, PRESENT
 from emoreason.records import Evidence
-from emoreason.schema import INTERPRETATION, Explanation, is_negated, parse
+from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
 from emoreason.wording import degree, described, spoken_aus
 
 DENIAL = "denies its own conclusion"
@@ -24,8 +24,6 @@ _SIDE = re.compile(r"\b(left|right)\b")
 _BOTH = re.compile(r"\b(both|neither|alike|same|two)\b")
 _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
 _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
-_AU = re.compile(r"\bAU(\d+)\b")
-_MARKED = re.compile(r"\(AU(\d+)[^()]*?(?:(left|right)[^()]*?)?(\d+\.\d+-\d+\.\d+ s)?\)")
 _MOUTH, _DUCHENNE = "stays at the mouth", "known as the duchenne look"
 _LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
 _WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) would need")
@@ -33,7 +31,6 @@ _DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
-_TAIL = "</think><answer>none</answer>"
 
 
 class Checked(NamedTuple):
@@ -70,7 +67,7 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
     levels = [e.intensities() for e in known]
     strongest = {a: max(one[a] for one in levels) for a in levels[0]}
     if len(levels) == 2:
-        slips = [*_words(x, strongest), *_conclusion(x, known), *_whose(x, levels)]
+        slips = [*_words(x, strongest), *_sides(x), *_conclusion(x, known), *_whose(x, levels)]
     else:
         slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
         slips += [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known), *asked(x, question)]
@@ -86,8 +83,7 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
         return 0
     starts = [0, *(m.start() for m in _SENTENCE.finditer(text))]
     for start, end in zip(starts, [*starts[1:], text.find("</think>")], strict=True):
-        tail = _TAIL if INTERPRETATION in text[:end] else f" {INTERPRETATION} So it is.{_TAIL}"
-        begun = check(text[:end] + tail)
+        begun = check(closed(text[:end]))
         if begun.problem is None and begun.fails:
             return start
     denials = [s for s in _SENTENCE.split(x.interpretation) if scores.denies_itself(replace(x, interpretation=s))]
@@ -104,7 +100,7 @@ def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
 
 def repeated(text: str) -> list[str]:
     """AUs that are observed twice, for the same side and time. (The parser takes the first of them.)"""
-    seen = [m.groups() for m in _MARKED.finditer(text.partition(INTERPRETATION)[0])]
+    seen = [(o.au, o.side, o.span) for o in claims(text)]
     return [f"observes AU{a} twice" for a in dict.fromkeys(one[0] for one in seen if seen.count(one) > 1)]
 
 
@@ -129,7 +125,7 @@ def _figures(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     slips = []
     for sentence in _SENTENCE.split(x.interpretation):
         low = sentence.lower()
-        named = {int(a) for a in _AU.findall(sentence)} | {a for a, unit in ACTION_UNITS.items() if unit.name in low}
+        named = {a for _, _, a in mentions(sentence)} | {a for a, unit in ACTION_UNITS.items() if unit.name in low}
         mine = [v for a, v in known if a in named] or [v for _, v in known]
         slips += [f"speaks of {t}, which was not measured there" for t in _DECIMAL.findall(sentence)
                   if mine and min(abs(float(t) - v) for v in mine) > ROUNDING]
@@ -143,7 +139,7 @@ def _itself(x: Explanation) -> list[str]:
     if 12 in x.present and _UNSMILING.search(x.interpretation.lower()):
         slips.append("sees AU12 and no smile")
     for sentence in _SENTENCE.split(x.interpretation):
-        named = _AU.findall(sentence)
+        named = [a for _, _, a in mentions(sentence)]
         slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
     looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(x.interpretation.lower())} - {None, *x.emotions}
     slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
@@ -153,12 +149,12 @@ def _itself(x: Explanation) -> list[str]:
 
 def asked(x: Explanation, question: str) -> list[str]:
     """A look, or a smile, that the question names and the answer leaves out."""
-    asked, said = (set(re.findall(r"[a-z]+", t.lower())) for t in (question.rpartition("\n")[2], x.interpretation))
+    wanted, said = (set(re.findall(r"[a-z]+", t.lower())) for t in (question.rpartition("\n")[2], x.interpretation))
     if x.emotion is None:
         return []
-    if asked & (_SMILE | {"genuine", "duchenne"}):
+    if wanted & (_SMILE | {"genuine", "duchenne"}):
         return [] if said & _SMILE else ["does not speak of the smile"]
-    looks = {EMOTION_OF_WORD[w] for w in asked if w in EMOTION_OF_WORD}
+    looks = {EMOTION_OF_WORD[w] for w in wanted if w in EMOTION_OF_WORD}
     told = {EMOTION_OF_WORD[w] for w in said if w in EMOTION_OF_WORD}
     slips = [f"does not speak of {e}" for e in EMOTIONS if e in looks - told - {"neutral", *x.emotions}]
     low = x.interpretation.lower()
@@ -169,7 +165,7 @@ def asked(x: Explanation, question: str) -> list[str]:
 
 def marks(x: Explanation) -> list[str]:
     """Observations whose words do not go with their mark: of another AU, denied, of another strength or side."""
-    slips, other = [], {"left": "right", "right": "left"}
+    slips = []
     for o in x.observations:
         told = described(o.text, o.present)
         if told and o.au not in told:
@@ -179,10 +175,14 @@ def marks(x: Explanation) -> list[str]:
         letter = degree(o.text) if o.present and o.intensity is not None else None
         if letter and abs(LETTERS[letter] - (o.intensity or 0.0)) > DEGREE:
             slips.append(f"gives AU{o.au} another strength in words than in figures")
-        said = set(_SIDE.findall(o.text.lower())) if o.side in other else set()
-        if said and o.side not in said and other[o.side] in said:
-            slips.append(f"names one side for AU{o.au} and marks the other")
-    return slips
+    return slips + _sides(x)
+
+
+def _sides(x: Explanation) -> list[str]:
+    """A movement that the words give to one side of the face and the mark to the other."""
+    other = {"left": "right", "right": "left"}
+    return [f"names one side for AU{o.au} and marks the other" for o in x.observations if o.side in other
+            and (said := set(_SIDE.findall(o.text.lower()))) and o.side not in said and other[o.side] in said]
 
 
 def _conclusion(x: Explanation, evidence: Sequence[Evidence]) -> list[str]:

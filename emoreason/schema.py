@@ -227,6 +227,24 @@ def parse(text: str) -> Explanation:
         raise ParseError(str(e)) from None
 
 
+def closed(begun: str) -> str:
+    """The beginning of an explanation's text, brought to an end without a conclusion, so that it parses."""
+    rest = "" if INTERPRETATION in begun else f" {INTERPRETATION} So it is."
+    return f"{begun}{rest}{THINK_CLOSE}{ANSWER_OPEN}none{ANSWER_CLOSE}"
+
+
+def claims(text: str) -> list[Observation]:
+    """Every observation of an explanation's text, those that ``parse`` takes as one included. Raises ParseError for an
+    AU that FACS does not have, ValueError for figures out of range."""
+    head = _TAG.sub(" ", text.partition(INTERPRETATION)[0])
+    head, start = re.sub(re.escape(KEY), " ", head, flags=re.I), 0
+    made: list[Observation] = []
+    for m in _MARK.finditer(head):
+        made += _marked(m.group(1), _ONE.sub("", head[start:m.start()]).strip(" .,;:"))
+        start = m.end()
+    return made
+
+
 def _cut(text: str, heading: str) -> tuple[str, str, str]:
     """str.partition, ignoring case; raises ParseError when the heading stands there twice."""
     found = list(re.finditer(re.escape(heading), text, re.I | re.A))
@@ -243,15 +261,11 @@ def _strip_heading(text: str) -> str:
 
 def _observations(text: str) -> tuple[Observation, ...]:
     made: dict[tuple, Observation] = {}
-    start = 0
-    for m in _MARK.finditer(text):
-        words = _ONE.sub("", text[start:m.start()]).strip(" .,;:")
-        start = m.end()
-        for one in _marked(m.group(1), words):
-            key = (one.au, one.side, one.span)
-            if key in made and made[key].present != one.present:
-                raise ParseError(f"AU{one.au} is said to be present and absent")
-            made.setdefault(key, one)
+    for one in claims(text):
+        key = (one.au, one.side, one.span)
+        if key in made and made[key].present != one.present:
+            raise ParseError(f"AU{one.au} is said to be present and absent")
+        made.setdefault(key, one)
     return tuple(made.values())
 
 

@@ -45,7 +45,7 @@ def spoken_aus(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
-_SLOT = {"pre": r"(?:(?!not\b)[\w-]+ ){1,3}?", "post": r"[\w ]+?", "side": r"\w+", "adj": r"[\w ]+?"}
+_SLOT = {"pre": r"(?!not\b)[\w-]+(?: (?!not\b)[\w-]+){0,2}?", "post": r"[\w ]+?", "side": r"\w+", "adj": r"[\w ]+?"}
 
 
 @cache
@@ -62,14 +62,13 @@ def _descriptions(present: bool) -> tuple[tuple[int, re.Pattern[str]], ...]:
 
 def _pattern(template: str) -> str:
     """A template of phrases.py as a pattern: ``[a|b]`` is a choice, ``{pre}`` and its like some words."""
-    parts = re.split(r"(\[[^\]]*\]|\{\w+\} ?)", template)
+    parts = re.split(r"(\[[^\]]*\]|\{\w+\})", template)
     out = ""
     for part in parts:
         if part.startswith("["):
             out += f"(?:{'|'.join(map(re.escape, part[1:-1].split('|')))})"
         elif part.startswith("{"):
-            slot = _SLOT[part.strip(" {}")]
-            out += slot if part.startswith("{pre}") else slot + " " * part.endswith(" ")
+            out += _SLOT[part.strip("{}")]
         else:
             out += re.escape(part)
     return rf"\b{out}\b"
@@ -83,21 +82,20 @@ def described(text: str, present: bool = True) -> frozenset[int]:
 
 
 @cache
-def _degrees() -> re.Pattern[str]:
+def _degrees() -> tuple[re.Pattern[str], dict[str, str]]:
+    """The words for strengths, the longest first, and the letter of each."""
     from emoreason.data_pipeline.phrases import ADJ, BANDS, POST, PRE
 
-    groups = []
-    for band in BANDS:
-        words = {re.sub(r"^(an?|the) ", "", w) for w in (*PRE[band], *POST[band], *ADJ[band])}
-        groups.append(words)
-    ranked = sorted(((w, BANDS[i]) for i, words in enumerate(groups) for w in words), key=lambda one: -len(one[0]))
-    return re.compile("|".join(rf"(?P<{b}{i}>\b{re.escape(w)}\b)" for i, (w, b) in enumerate(ranked)))
+    letters = {re.sub(r"^(an?|the) ", "", w): b for b in BANDS for w in (*PRE[b], *POST[b], *ADJ[b])}
+    words = "|".join(map(re.escape, sorted(letters, key=len, reverse=True)))
+    return re.compile(rf"\b(?:{words})\b"), letters
 
 
 def degree(text: str) -> str | None:
     """The intensity letter (A-E) that an observation's words give ("clearly raised": C); None where they give none, or
     several."""
-    found = {m.lastgroup[0] for m in _degrees().finditer(text.lower()) if m.lastgroup}
+    pattern, letters = _degrees()
+    found = {letters[m.group()] for m in pattern.finditer(text.lower())}
     return found.pop() if len(found) == 1 else None
 
 

@@ -67,6 +67,8 @@ def test_two_faces():
     text = ("<think>Key observations: Only in the {one} face the lip corners rise (AU12, 3.0). Interpretation: They "
             "differ. Confidence: 0.7.</think><answer>{looks}</answer>")
     assert not check(text.format(one="first", looks="happiness, sadness"), [HAPPY, SAD]).fails
+    side = text.replace("the lip corners rise (AU12, 3.0)", "the right lip corner rises (AU12, 3.0, left)")
+    assert "one side" in check(side.format(one="first", looks="happiness, sadness"), [HAPPY, SAD]).slips[0]
     assert "wrong face" in check(text.format(one="second", looks="happiness, sadness"), [HAPPY, SAD]).slips[0]
     assert "other looks" in check(text.format(one="first", looks="sadness, happiness"), [HAPPY, SAD]).slips[0]
 
