@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from emoreason import scores
 from emoreason.data_pipeline.build import source_of
 from emoreason.data_pipeline.leakage import draw_split
+from emoreason.data_pipeline.resume import go_on
 from emoreason.data_pipeline.rounds import finish, subject_of
 from emoreason.data_pipeline.shards import sha256, versions
 from emoreason.errors import ParseError, UserError
@@ -119,8 +120,7 @@ def improve(config: Config, reasoner: Any = None, progress: bool = True) -> dict
     """Sample, judge, write; returns the manifest. reasoner: a Reasoner in place of ``config.model``. Raises UserError
     for a folder begun with other settings."""
     out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
-    done = _done(out, config)
+    done = go_on(out / "run.json", out / SAMPLES, config.content(), "data improve")
     faces = _faces(config)
     waiting = [r for r in faces.records if _key(r) not in done]
     if waiting:
@@ -215,30 +215,6 @@ def _key(record: Record) -> str:
     return f"{record.source}/{record.id}"
 
 
-def _done(out: Path, config: Config) -> dict[str, dict[str, Any]]:
-    """The rows of an earlier run, a torn last line cut off. Raises UserError for another run's folder."""
-    about, content = out / "run.json", json.loads(json.dumps(config.content()))
-    if about.exists():
-        before = json.loads(about.read_text(encoding="utf-8"))
-        other = [k for k in content if before.get(k) != content[k]]
-        if other:
-            raise UserError(f"{out} was begun with {other[0]} = {before.get(other[0])!r}, now it is "
-                            f"{content[other[0]]!r}; take the same settings to go on, or another folder")
-    elif any(out.iterdir()):
-        raise UserError(f"{out} is not empty and no run of data improve; take a new folder")
-    about.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    rows: dict[str, dict[str, Any]] = {}
-    path = out / SAMPLES
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-            rows[row["id"]] = row
-        except (ValueError, KeyError, TypeError):
-            continue
-    path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows.values()), encoding="utf-8")
-    return rows
-
-
 def _fingerprint(model: str) -> dict[str, str]:
     from emoreason.reason import NANO
 
@@ -273,4 +249,3 @@ def run(args: argparse.Namespace) -> int:
     for reason, count in sorted(manifest["by_reason"].items(), key=lambda r: -r[1]):
         print(f"  {count:>8,}  {reason}")
     return 0
-

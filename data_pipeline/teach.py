@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from emoreason.data_pipeline import resume
 from emoreason.data_pipeline.agreement import report
 from emoreason.data_pipeline.build import source_of
 from emoreason.data_pipeline.filter import Rejection
@@ -69,9 +70,9 @@ def teach(sources: Sequence[Mapping[str, Any]], teachers: Sequence[str], out: Pa
         if name in made:
             raise UserError(f"--teacher {name} is given twice")
         made[name] = teacher
-    out.mkdir(parents=True, exist_ok=True)
-    done = _done(out, {"sources": [dict(s) | {"path": Path(s["path"]).name} for s in sources],
-                       "teachers": [t.partition("=")[0] for t in teachers], "split": split})
+    settings = {"sources": [dict(s) | {"path": Path(s["path"]).name} for s in sources],
+                "teachers": [t.partition("=")[0] for t in teachers], "split": split}
+    done = resume.go_on(out / SETTINGS, out / LABELS, settings, "data teach")
     with (out / LABELS).open("a", encoding="utf-8") as file:
         for number, record in enumerate(tqdm(_pictures(sources, split), unit=" faces", disable=not progress)):
             if limit is not None and number >= limit:
@@ -106,39 +107,13 @@ def _row(key: str, record: Record, number: int, teachers: Mapping[str, Teacher])
     return {"id": key, **join(said), "teachers": {name: r.to_dict() for name, r in said.items()}}
 
 
-def _done(out: Path, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    about, path = out / SETTINGS, out / LABELS
-    if about.exists():
-        before = json.loads(about.read_text(encoding="utf-8"))
-        other = [k for k in settings if before.get(k) != json.loads(json.dumps(settings[k]))]
-        if other:
-            raise UserError(f"{out} was begun with {other[0]} = {before.get(other[0])!r}, now it is "
-                            f"{settings[other[0]]!r}; take the same settings to go on, or another folder")
-    elif any(out.iterdir()):
-        raise UserError(f"{out} is not empty and no run of data teach; take a new folder")
-    about.write_text(json.dumps(settings) + "\n", encoding="utf-8")
-    rows = {r["id"]: r for r in _rows(path)} if path.exists() else {}
-    path.write_text("".join(json.dumps(r) + "\n" for r in rows.values()), encoding="utf-8")
-    return rows
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:  # cut off by a kill
-            continue
-        if isinstance(row, dict) and isinstance(row.get("id"), str):
-            yield row
-
-
 def from_labels(file: str) -> Evidence:
     """An evidence step from labels.jsonl: records without AUs get the teachers', those that no teacher read are
     rejected. Raises UserError for a file that holds none."""
     path = Path(file)
     if not path.is_file():
         raise UserError(f"{file} not found; make it with: emoreason data teach")
-    known = {r["id"]: r for r in _rows(path) if "aus" in r}
+    known = {r["id"]: r for r in resume.read(path) if "aus" in r}
     if not known:
         raise UserError(f"{file} holds no labels of teachers; make it with: emoreason data teach")
 
