@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from emoreason.clips import Clip
 from emoreason.courses import Event
+from emoreason.data_pipeline import clip_words as W
 from emoreason.data_pipeline import sentences as S
 from emoreason.data_pipeline.answers import evidence, support
 from emoreason.data_pipeline.clip_caption import caption
@@ -161,10 +162,6 @@ def _timed(x: Explanation, clip: Clip, low: float, high: float) -> Explanation:
         replace(o, span=_span(there[o.au])) if o.present and o.au in there else o for o in x.observations))
 
 
-_ORDER = pool("{first} comes first, at {x} seconds, and {last} last, at {y} seconds",
-              "the movements begin with {first} at {x} seconds and end with {last} at {y} seconds",
-              "it starts at {x} seconds with {first}; {last} begins last, at {y} seconds",
-              "in time, {first} leads at {x} seconds, and {last} follows as the last one at {y} seconds")
 _ORDER_ONE = pool("the only movement is {first}, from {x} to {y} seconds",
                   "nothing but {first} shows, from {x} to {y} seconds",
                   "one movement is there, {first}, between {x} and {y} seconds")
@@ -179,7 +176,7 @@ def _order(v: Voice, events: Sequence[Event]) -> str:
     name = f"AU{first.au}"
     if len(events) == 1:
         return v.say(_ORDER_ONE, first=name, x=f"{first.onset:.1f}", y=f"{first.offset:.1f}")
-    return v.say(_ORDER, first=name, last=f"AU{last.au}", x=f"{first.onset:.1f}", y=f"{last.onset:.1f}")
+    return v.say(W.ORDER, first=name, last=f"AU{last.au}", x=f"{first.onset:.1f}", y=f"{last.onset:.1f}")
 
 
 _SHORT = pool("AU{a} at {z} seconds lasts less than half a second, so it is uncertain",
@@ -237,20 +234,6 @@ def _when(v: Voice, clip: Clip, a: int, events: Sequence[Event], stated: bool) -
     return text if len(events) == 1 else text + "; " + v.say(_WHEN_MORE, n=str(len(events)))
 
 
-_BUILDS = pool("the look builds up to about {z} seconds", "it is strongest near {z} seconds",
-               "the peak comes at about {z} seconds", "most of it can be seen around {z} seconds")
-_STAYS = pool("the look stays {start} throughout", "the face looks {start} from beginning to end",
-              "nothing much changes; it looks {start} all along", "it keeps looking {start}")
-_TURN = pool("it begins as {start} and turns {end} later", "the face looks {start} at first and {end} at the end",
-             "from a {start} start the look goes over to {end}", "the clip starts {start} and ends {end}")
-_PASSES = pool("the face looks {start} at first, {mid} around {z} seconds and {end} at the end",
-               "it goes from {start} to {mid} at about {z} seconds and then to {end}",
-               "the look changes from {start} to {mid}, near {z} seconds, and ends {end}")
-_RETURNS = pool("the face looks {start} at first, {mid} around {z} seconds, and {start} again at the end",
-                "it goes from {start} to {mid} at about {z} seconds and back",
-                "a {mid} look comes up, near {z} seconds, and goes back to {start}")
-
-
 def _development(v: Voice, clip: Clip) -> str:
     """How the look changes over the clip's parts."""
     tops = [x.ranked[0] for x in clip.looks]
@@ -258,7 +241,9 @@ def _development(v: Voice, clip: Clip) -> str:
     mid = tops[clip.part(clip.peak)]
     words = {"start": S.BARE[first], "mid": S.BARE[mid], "end": S.BARE[last], "z": f"{clip.peak:.1f}"}
     if first != last:
-        return v.say(_PASSES if mid not in (first, last) else _TURN, **words)
+        return v.say(W.PASSES if mid not in (first, last) else W.TURN, **words)
     if mid != first:
-        return v.say(_RETURNS, **words)
-    return v.say(_STAYS if not clip.told or v.chance(0.5) else _BUILDS, **words)
+        return v.say(W.RETURNS, **words)
+    if len(set(tops)) == 1 and (not clip.told or v.chance(0.5)):
+        return v.say(W.STAYS, **words)
+    return v.say(W.BUILDS, **words) if clip.told else ""

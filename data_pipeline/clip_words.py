@@ -76,3 +76,20 @@ DEGREE = {"A": ("a trace", "very slightly"), "B": ("slightly", "a little"), "C":
            "D": ("strongly", "a lot"), "E": ("as far as possible", "to the full")}
 BEFORE = {"A": ("barely ", "very slightly "), "B": ("slightly ", "lightly "), "C": ("clearly ", "markedly "),
            "D": ("strongly ",), "E": ("fully ",)}
+# In what orderthe movements come, and how the look goes over the clip.
+ORDER = pool("{first} comes first, at {x} seconds, and {last} last, at {y} seconds",
+             "the movements begin with {first} at {x} seconds and end with {last} at {y} seconds",
+             "it starts at {x} seconds with {first}; {last} begins last, at {y} seconds",
+             "in time, {first} leads at {x} seconds, and {last} follows as the last one at {y} seconds")
+BUILDS = pool("the look builds up to about {z} seconds", "it is strongest near {z} seconds",
+              "the peak comes at about {z} seconds", "most of it can be seen around {z} seconds")
+STAYS = pool("the look stays {start} throughout", "the face looks {start} from beginning to end",
+             "nothing much changes; it looks {start} all along", "it keeps looking {start}")
+TURN = pool("it begins as {start} and turns {end} later", "the face looks {start} at first and {end} at the end",
+            "from a {start} start the look goes over to {end}", "the clip starts {start} and ends {end}")
+PASSES = pool("the face looks {start} at first, {mid} around {z} seconds and {end} at the end",
+              "it goes from {start} to {mid} at about {z} seconds and then to {end}",
+              "the look changes from {start} to {mid}, near {z} seconds, and ends {end}")
+RETURNS = pool("the face looks {start} at first, {mid} around {z} seconds, and {start} again at the end",
+               "it goes from {start} to {mid} at about {z} seconds and back",
+               "a {mid} look comes up, near {z} seconds, and goes back to {start}")

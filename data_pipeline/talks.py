@@ -20,8 +20,9 @@ import numpy as np
 from tqdm import tqdm
 
 from emoreason.data_pipeline import clip_talks
-from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue
+from emoreason.data_pipeline.explain import Facts, Question, ask_compare, compare, dialogue, write
 from emoreason.data_pipeline.grammar import Plain
+from emoreason.data_pipeline.questions import wording
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.prompts import note
@@ -55,8 +56,9 @@ def seen_faces(net: object, greys: np.ndarray, labels: Sequence[str | None], tru
             yield Seen(cv2.imencode(".png", part[i])[1].tobytes(), facts, labels[at + i], aus)
 
 
-def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1) -> Iterator[dict]:
-    """``talks`` rows for each face, in a drawn order; every eighth compares two faces."""
+def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1, pairs: float = 0.0) -> Iterator[dict]:
+    """``talks`` rows for each face, in a drawn order; every eighth compares two faces. With the chance ``pairs`` a row
+    is followed by the two of ``asked_both``."""
     order = [i for i in range(len(faces)) for _ in range(talks)]
     rng.shuffle(order)
     for i in order:
@@ -82,6 +84,17 @@ def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1) -> Iterator[
             lead = ""
         question, answer = turns[-1]
         yield _row([face], history, lead + question.text, render(answer), question.kind)
+        if rng.random() < pairs:
+            yield from asked_both(face, rng)
+
+
+def asked_both(face: Seen, rng: random.Random) -> Iterator[dict]:
+    """Two rows in which only the asked look differs: the one that the face is read as, and another."""
+    kind, facts, seed = rng.choice(("why", "why", "is", "whynot")), face.facts, rng.random()
+    other = rng.choice(facts.ranked[1:3] if rng.random() < 0.5 else facts.ranked[1:])
+    for look in (facts.top, other):
+        question = Question(kind, wording(kind, random.Random(seed), look), look)
+        yield _row([face], [], question.text, render(write(facts, question, rng)), kind)
 
 
 def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kind: str) -> dict:
@@ -105,6 +118,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--facenet", required=True, help="facenet.safetensors")
     parser.add_argument("--temperature", type=float, default=1.0, help="calibrates facenet's emotions")
     parser.add_argument("--talks", type=int, default=1, help="rows for each face")
+    parser.add_argument("--pairs", type=float, default=0.0,
+                        help="chance of two more rows after one, in which only the asked look differs (default: 0)")
     parser.add_argument("--limit", type=int, help="so many faces of each cache, and clips")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skew", type=float, default=6.0, help="preference for the first wordings (1: none)")
@@ -133,7 +148,7 @@ def run(args: argparse.Namespace) -> None:
             truth = z["aus"][keep].astype(np.float32) if rendered else None
             faces += tqdm(seen_faces(net, z["grey"][keep], label_names(z["label"][keep]), truth, args.temperature),
                           total=len(keep), desc=Path(path).stem)
-    made = list(rows(faces, Plain(args.seed, args.skew), args.talks))
+    made = list(rows(faces, Plain(args.seed, args.skew), args.talks, args.pairs))
     if args.clips:
         clips = clip_talks.load(net, args.clips, args.limit, args.temperature)
         made += tqdm(clip_talks.rows(clips, Plain(args.seed, args.skew), args.clip_talks), desc="talks",

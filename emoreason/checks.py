@@ -12,7 +12,7 @@ from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, PRESENT
 from emoreason.records import Evidence
 from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
-from emoreason.wording import degree, described, spoken_aus
+from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
 DENIAL = "denies its own conclusion"
 MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
@@ -26,7 +26,7 @@ _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
 _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _MOUTH, _DUCHENNE = "stays at the mouth", "known as the duchenne look"
 _LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
-_WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) would need")
+_WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|asks for)|\bfor (\w+), there would have")
 _DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
@@ -143,7 +143,9 @@ def _itself(x: Explanation) -> list[str]:
         slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
     looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(x.interpretation.lower())} - {None, *x.emotions}
     slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
-    wanting = {EMOTION_OF_WORD.get(a or b) for a, b in _WOULD.findall(x.interpretation.lower())}
+    for look, lacking in filter(None, map(wanted, _SENTENCE.split(x.interpretation))):
+        slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
+    wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
     return slips + [DENIAL] * (scores.denies_itself(x) or bool(wanting & set(x.emotions)))
 
 

@@ -19,8 +19,6 @@ _START = re.compile(r"\b(?:at|in) (?:the |its )?(?:very )?(?:start|begin\w*|firs
 _END = re.compile(r"\b(?:at|in|towards|by) (?:the |its )?(?:very )?(?:end\b|last\b)|\blast frames\b|\bfinally\b", re.I)
 _AT = re.compile(r"\b(?:at|second|around|near)\s+(?:second\s+)?(\d+(?:\.\d+)?)(?:\s*s(?:ec\w*)?\b|\b)", re.I)
 _LASTS = re.compile(r"still shows when the clip ends|to the end of the clip|until the clip ends")
-_STAYS = re.compile(r"\b(?:stays|looks) (\w+) (?:throughout|from beginning to end|all along)|\bkeeps looking (\w+)")
-_PEAK = re.compile(r"(?:builds up to|strongest near|peak comes at|seen around) (?:about )?(\d+\.\d+) seconds")
 _TWICE = re.compile(r"\b(AU\d+)(?:, | and )\1\b")
 _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when the video starts|at first,)"),
           re.compile(r"^(?:as the video|with the progress|then, as|a little later)"),
@@ -50,7 +48,7 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
     slips += [*repeated(text), *marks(x), *smile(x, clip.levels), *_words(x, clip.levels), *_times(x, clip, question)]
-    slips += [*_told(x, clip), *_steady(x, clip), *_conclusion(x, asked(question, clip))]
+    slips += [*_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
     if scores.denies_itself(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
@@ -82,7 +80,6 @@ def _times(x: Explanation, clip: Clip, question: str) -> list[str]:
         known += [t for e in mine for t in (e.onset, e.apex, e.offset)]
         slips += [f"speaks of {t} s, when that does not happen" for t in _TIME.findall(sentence)
                   if min(abs(float(t) - k) for k in known) > SLACK and min(abs(float(t) - v) for v in levels) > 0.06]
-        slips += [f"puts the peak at {t} s" for t in _PEAK.findall(sentence) if abs(float(t) - clip.peak) > SLACK]
         if _LASTS.search(sentence) and not any(clip.lasts(e) for e in mine):
             slips.append("says that a movement lasts to the end")
         if _TWICE.search(sentence):
@@ -107,11 +104,57 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
     return slips
 
 
-def _steady(x: Explanation, clip: Clip) -> list[str]:
-    """A look that is said to stay must be among the likely ones of every part."""
-    said = {EMOTION_OF_WORD.get(word) for found in _STAYS.findall(x.interpretation.lower()) for word in found if word}
-    return [f"says that it looks {e} throughout" for e in sorted(said - {None})
-            if any(max(look.emotions.values()) - look.emotions.get(e, 0.0) >= MARGIN for look in clip.looks)]
+def _course(x: Explanation, clip: Clip) -> list[str]:
+    """How the look is said to go: it must be among the likely ones of each part that it is said of, the peak at its
+    time; and in what order the movements are said to begin."""
+    slips: list[str] = []
+    onsets = [o.span[0] for o in x.observations if o.span]
+    for kind, pattern in _courses():
+        for said in (m.groupdict() for m in pattern.finditer(x.interpretation.lower())):
+            if kind == "ORDER":
+                x0, y0 = float(said["x"]), float(said["y"])
+                right = (_begins(clip, said["first"], x0) and _begins(clip, said["last"], y0)
+                         and all(x0 - SLACK <= t <= y0 + SLACK for t in onsets))
+                slips += ["tells the movements in another order than they begin in"] * (not right)
+                continue
+            told = [(i, said.get("start")) for i in (range(PARTS) if kind == "STAYS" else (0,))]
+            last = said.get("end") or said.get("again") or (said["start"] if kind == "RETURNS" else None)
+            told.append((PARTS - 1, last))
+            if time := said.get("z"):
+                told.append((clip.part(clip.peak), said.get("mid")))
+                slips += [f"puts the peak at {time} s"] * (abs(float(time) - clip.peak) > SLACK)
+            looks = [(i, EMOTION_OF_WORD[w]) for i, w in told if w in EMOTION_OF_WORD]
+            slips += [f"says that it looks {e} in part {i + 1}" for i, e in looks
+                      if max(clip.looks[i].emotions.values()) - clip.looks[i].emotions.get(e, 0.0) >= MARGIN]
+            if kind != "STAYS" and len(looks) > 1 and len({e for _, e in looks}) == 1:
+                slips.append(f"calls it a change from {looks[0][1]} to {looks[0][1]}")
+    return list(dict.fromkeys(slips))
+
+
+def _begins(clip: Clip, name: str, time: float) -> bool:
+    return any(f"au{e.au}" == name and abs(e.onset - time) <= SLACK for e in clip.events)
+
+
+@cache
+def _courses() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """How the explanation engine tells the course of a look and the order of the movements; the longest first."""
+    from emoreason.data_pipeline import clip_words as W
+
+    return tuple((kind, _with_slots(template.source)) for kind in
+                 ("PASSES", "RETURNS", "TURN", "STAYS", "BUILDS", "ORDER") for template in getattr(W, kind))
+
+
+def _with_slots(source: str) -> re.Pattern[str]:
+    """A template as a pattern with a group for each of its slots; one that comes again is called ``again``."""
+    out = ""
+    for part in filter(None, re.split(r"(\{\w+\})", source)):
+        name = part[1:-1]
+        if part[0] != "{":
+            out += re.escape(part)
+        else:
+            group = "again" if f"<{name}>" in out else name
+            out += rf"(?P<{group}>{r'[0-9.]*[0-9]' if name in 'xyz' else '[a-z0-9]+'})"
+    return re.compile(out)
 
 
 def _happens(clip: Clip, e: Event, part: int, which: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from emoreason.facs import EMOTION_OF_WORD, PROTOTYPES
 from emoreason.schema import find_aus, is_negated
 
 _CLAUSE = re.compile(r"[.;:!?]")
@@ -43,6 +44,47 @@ def spoken_aus(text: str) -> frozenset[int]:
             if hits:
                 found |= aus
     return frozenset(found)
+
+
+# What a look would need, in a sentence that names one look.
+_NEED = re.compile(r"\b(?:would (?:also )?(?:need|call for|have to)|asks for|lacks|missing|lack of|sign of|want to see|"
+                   r"do(?:es)? not show|could be seen|in addition|without)\b")
+
+
+@cache
+def _lacks() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
+    """Every wording of a movement as something that is lacking, longest first, with the AUs that it may stand for."""
+    from emoreason.data_pipeline.phrases import WORDS
+    from emoreason.data_pipeline.sentences import JOINED
+
+    table: dict[str, frozenset[int]] = {}
+    rows = [(group, texts) for group, _, _, texts in JOINED] + [((a,), words["lack"]) for a, words in WORDS.items()]
+    for group, texts in rows:
+        for text in texts:
+            table[text] = table.get(text, frozenset()) | frozenset(group)
+    return tuple((re.compile(rf"\b{re.escape(t)}\b"), table[t]) for t in sorted(table, key=len, reverse=True))
+
+
+def wanted(sentence: str) -> tuple[str, list[frozenset[int]]] | None:
+    """The look that a sentence says lacks some movements ("Fear would need raised upper lids"), and for each of these
+    the AUs that it may stand for; None for a sentence that says no such thing or names several looks."""
+    low = sentence.lower()
+    looks = {EMOTION_OF_WORD[w] for w in re.findall(r"[a-z]+", low) if w in EMOTION_OF_WORD}
+    if len(looks) != 1 or not _NEED.search(low):
+        return None
+    lacking = []
+    for pattern, aus in _lacks():
+        low, hits = pattern.subn(" ", low)
+        lacking += [aus] * (hits > 0)
+    return looks.pop(), lacking
+
+
+@cache
+def may_want(look: str) -> frozenset[int]:
+    """The AUs that belong to a look: of its prototypes, and those that the explanation engine asks of it."""
+    from emoreason.data_pipeline.facts import NEEDS
+
+    return frozenset().union(*PROTOTYPES.get(look, ()), *NEEDS[look])
 
 
 _SLOT = {"pre": r"(?!not\b)[\w-]+(?: (?!not\b)[\w-]+){0,2}?", "post": r"[\w ]+?", "side": r"\w+", "adj": r"[\w ]+?"}

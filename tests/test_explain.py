@@ -10,6 +10,7 @@ from emoreason.data_pipeline.explain import Facts, Question, ask, compare, dialo
 from emoreason.data_pipeline.grammar import Template, Voice, pool
 from emoreason.data_pipeline.phrases import GONE, REGIONS, WORDS, band, plain
 from emoreason.data_pipeline.questions import KINDS, TOPICS, wording
+from emoreason.data_pipeline.talks import Seen, asked_both, rows
 from emoreason.data_pipeline.variety import SAMPLE, measure, of_sentences, sentences
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.records import Evidence
@@ -263,3 +264,18 @@ def test_facts_from_what_facenet_reads():
     facts = Facts.from_evidence(evidence, 1, pose=(5.0, 0.0, 0.0))
     assert facts.pose == (5, 0, 0) and Facts.from_evidence(evidence, 1).pose == (4, 4, 4)
     assert (facts.present, dict(facts.sides), facts.readable) == ({12}, {12: "left"}, True)
+
+
+def test_two_rows_differ_only_in_the_look_that_is_asked_about():
+    rng = random.Random(5)
+    for _ in range(200):
+        facts = random_facts(rng)
+        own, other = asked_both(Seen(b"", facts), rng)
+        assert own["kind"] == other["kind"] and own["prompt"] != other["prompt"]
+        asked = [r["prompt"][0]["content"].lower().split() for r in (own, other)]
+        assert abs(len(asked[0]) - len(asked[1])) <= 4 and len(set(asked[0]) - set(asked[1])) <= 4
+        said = [parse(r["completion"][0]["content"]) for r in (own, other)]
+        assert all(x.emotion == facts.top for x in said if facts.readable)
+    seen = [Seen(b"", random_facts(rng)) for _ in range(300)]
+    plain, paired = (sum(1 for _ in rows(seen, random.Random(1), pairs=p)) for p in (0.0, 0.5))
+    assert plain == 300 and 480 < paired < 660
