@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from emoreason import scores
 from emoreason.errors import ParseError
-from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, PRESENT
+from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS
 from emoreason.records import Evidence
+from emoreason.remarks import unfounded
 from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
@@ -24,7 +25,6 @@ _SIDE = re.compile(r"\b(left|right)\b")
 _BOTH = re.compile(r"\b(both|neither|alike|same|two)\b")
 _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
 _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
-_MOUTH, _DUCHENNE = "stays at the mouth", "known as the duchenne look"
 _LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
 _WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|asks for)|\bfor (\w+), there would have")
 _DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
@@ -95,7 +95,7 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
-    return [*marks(x), *_words(x, levels), *_figures(x, levels), *smile(x, levels), *_itself(x)]
+    return [*marks(x), *_words(x, levels), *_figures(x, levels), *unfounded(x, levels), *_itself(x)]
 
 
 def repeated(text: str) -> list[str]:
@@ -107,15 +107,6 @@ def repeated(text: str) -> list[str]:
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     return [f"speaks of AU{a}, which is not there" for a in sorted(spoken_aus(x.interpretation))
             if levels.get(a, 5.0) < scores.GREY]
-
-
-def smile(x: Explanation, levels: Mapping[int, float]) -> list[str]:
-    """What is said of the eyes' part in a smile, against AU6."""
-    low, cheeks = x.interpretation.lower(), levels.get(6)
-    if cheeks is None:
-        return []
-    slips = ["says that the smile stays at the mouth, though AU6 is there"] * (cheeks >= PRESENT and _MOUTH in low)
-    return slips + ["says that the cheeks take part, though AU6 is not there"] * (cheeks < PRESENT and _DUCHENNE in low)
 
 
 def _figures(x: Explanation, levels: Mapping[int, float]) -> list[str]:

@@ -6,11 +6,12 @@ import re
 from functools import cache
 
 from emoreason import scores
-from emoreason.checks import MARGIN, Checked, _words, marks, repeated, smile
+from emoreason.checks import MARGIN, Checked, _words, marks, repeated
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
 from emoreason.facs import EMOTION_OF_WORD
+from emoreason.remarks import unfounded
 from emoreason.schema import Explanation, Observation, parse
 
 SLACK = 0.25  # seconds by which a stated time may miss what was measured
@@ -47,8 +48,8 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
         return Checked(text, None, str(e))
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
-    slips += [*repeated(text), *marks(x), *smile(x, clip.levels), *_words(x, clip.levels), *_times(x, clip, question)]
-    slips += [*_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
+    slips += [*repeated(text), *marks(x), *_words(x, clip.levels), *unfounded(x, clip.levels, moment=False)]
+    slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
     if scores.denies_itself(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))

@@ -98,19 +98,19 @@ def _descriptions(present: bool) -> tuple[tuple[int, re.Pattern[str]], ...]:
     made = []
     for a, words in WORDS.items():
         told = [*(t for texts in words["plain"].values() for t in texts), *words.get("side", ())]
-        made += [(a, re.compile(_pattern(t))) for t in (*words["moves"], *(told if present else words["gone"]))]
+        made += [(a, re.compile(as_pattern(t))) for t in (*words["moves"], *(told if present else words["gone"]))]
     return tuple(made)
 
 
-def _pattern(template: str) -> str:
-    """A template of phrases.py as a pattern: ``[a|b]`` is a choice, ``{pre}`` and its like some words."""
+def as_pattern(template: str) -> str:
+    """A template of the explanation engine as a pattern: ``[a|b]`` is a choice, ``{pre}`` and its like some words."""
     parts = re.split(r"(\[[^\]]*\]|\{\w+\})", template)
     out = ""
     for part in parts:
         if part.startswith("["):
             out += f"(?:{'|'.join(map(re.escape, part[1:-1].split('|')))})"
         elif part.startswith("{"):
-            out += _SLOT[part.strip("{}")]
+            out += _SLOT.get(part.strip("{}"), r"[\w, ]+?")
         else:
             out += re.escape(part)
     return rf"\b{out}\b"

@@ -110,7 +110,7 @@ def test_the_words_of_an_observation_go_with_its_mark(seen, slip):
     ("The strongest is the lip corner puller at 4.6.", "Why?", "4.6"),
     ("The strongest is the lip corner puller at 3.0.", "Why?", None),
     ("The smile stays at the mouth.", "Why?", None),
-    ("Raised cheeks with raised lip corners are known as the Duchenne look.", "Why?", "cheeks take part"),
+    ("Raised cheeks with raised lip corners are known as the Duchenne look.", "Why?", "duchenne look"),
     ("The strongest is the lip corner puller at 1.0.", "Why?", "1.0"),
     ("The overall impression is neutral, clearly so.", "Why?", "says neutral"),
     ("The overall impression is happy, clearly so.", "Why?", None),
