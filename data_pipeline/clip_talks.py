@@ -99,7 +99,7 @@ def rows(clips: list[Filmed], rng: random.Random, talks: int = 3) -> Iterator[di
         frames = pick(one.evidence.times, clip.events)
         yield {"images": [encode(one.grey[frames])], "prompt": turns[:-1], "completion": turns[-1:], "label": None,
                "aus": None, "measured": json.dumps({str(a): round(v, 2) for a, v in clip.levels.items()}),
-               "kind": kind}
+               "course": packed(clip), "kind": kind}
 
 
 def talk(facts: ClipFacts, rng: random.Random, turns: int = 1) -> tuple[list[dict], str]:
@@ -121,6 +121,26 @@ def written(rng: random.Random) -> list[tuple[str, str]]:
     turns, _ = talk(facts, rng)
     lead = evidence_text(clip.levels, look.emotions, look.valence, look.arousal) + clip.words()
     return [(lead + turns[0]["content"], turns[1]["content"])]
+
+
+MEASURES = ("aus", "sides", "emotions", "valence", "arousal")
+
+
+def packed(clip: Clip) -> bytes:
+    """What was measured over a clip, for the rewards of a row: an npz."""
+    file = io.BytesIO()
+    arrays = {name: getattr(clip.evidence, name).astype(np.float32) for name in MEASURES}
+    np.savez_compressed(file, times=clip.evidence.times, duration=clip.duration, **arrays)
+    return file.getvalue()
+
+
+def unpacked(course: bytes) -> Clip:
+    """The Clip of ``packed``, without maps and poses."""
+    with np.load(io.BytesIO(course)) as z:
+        n, k = z["aus"].shape
+        arrays = {name: z[name].astype(np.float64) for name in MEASURES}
+        return Clip(Evidence(z["times"], **arrays, maps=np.ones((n, k, 1, 1)), poses=np.zeros((n, 3)),
+                             valid=np.ones(n, bool)), float(z["duration"]))
 
 
 def encode(grey: np.ndarray) -> bytes:

@@ -102,7 +102,8 @@ def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kin
     return {"images": [f.crop for f in faces], "prompt": [*history, {"role": "user", "content": question}],
             "completion": [{"role": "assistant", "content": answer}], "label": faces[0].label,
             "aus": None if truth is None else json.dumps({str(a): round(v, 2) for a, v in truth.items()}),
-            "measured": json.dumps({str(a): round(v, 2) for a, v in faces[0].facts.aus.items()}), "kind": kind}
+            "measured": json.dumps({str(a): round(v, 2) for a, v in faces[0].facts.aus.items()}), "course": None,
+            "kind": kind}
 
 
 def label_names(indices: np.ndarray) -> list[str | None]:
@@ -164,5 +165,5 @@ def _schema() -> object:
     import pyarrow as pa
 
     message = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-    names = [("images", pa.list_(pa.binary())), ("prompt", message), ("completion", message)]
+    names = [("images", pa.list_(pa.binary())), ("prompt", message), ("completion", message), ("course", pa.binary())]
     return pa.schema(names + [(name, pa.string()) for name in ("label", "aus", "measured", "kind")])

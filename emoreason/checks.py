@@ -11,7 +11,7 @@ from emoreason import scores
 from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS
 from emoreason.records import Evidence
-from emoreason.remarks import unfounded
+from emoreason.remarks import unfounded, without
 from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
@@ -86,11 +86,16 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
         begun = check(closed(text[:end]))
         if begun.problem is None and begun.fails:
             return start
-    denials = [s for s in _SENTENCE.split(x.interpretation) if scores.denies_itself(replace(x, interpretation=s))]
+    denials = [s for s in _SENTENCE.split(x.interpretation) if denies(replace(x, interpretation=s))]
     if denials and denials[0] in text:
         return len(text[:text.index(denials[0])].rstrip())  # the space before a word is the word's
     own = all("confidence" in slip for slip in found.slips)
     return max(0, text.find(" Confidence:" if own else f" {INTERPRETATION}"))
+
+
+def denies(x: Explanation) -> bool:
+    """``scores.denies_itself``, apart from standing remarks."""
+    return scores.denies_itself(replace(x, interpretation=without(x.interpretation)))
 
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
@@ -137,7 +142,7 @@ def _itself(x: Explanation) -> list[str]:
     for look, lacking in filter(None, map(wanted, _SENTENCE.split(x.interpretation))):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
-    return slips + [DENIAL] * (scores.denies_itself(x) or bool(wanting & set(x.emotions)))
+    return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
 
 
 def asked(x: Explanation, question: str) -> list[str]:

@@ -78,3 +78,12 @@ def unfounded(x: Explanation, levels: Mapping[int, float], moment: bool = True) 
     low = x.interpretation.lower()
     return [f'says "{found.group()}", which is not so' for pattern, cases in _cases()
             if (found := pattern.search(low)) and not any(c.holds(x, facts, moment) for c in cases)]
+
+
+def without(text: str) -> str:
+    """``text`` in lower case without its standing remarks, some of which sound like denials ("the muscles give
+    happiness no firm support")."""
+    low = text.lower()
+    for pattern, _ in _cases():
+        low = pattern.sub(" ", low)
+    return low

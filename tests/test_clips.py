@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from emoreason.facenet import FaceNet, FaceNetConfig
 from emoreason.facs import MEASURED_AUS
 from emoreason.processing import as_media
 from emoreason.schema import parse, render
+from emoreason.training import rewards
 
 
 def test_words_say_what_was_measured():
@@ -155,6 +157,7 @@ def test_talks_about_clips_are_rows_that_training_reads(cache):
     assert [len(f.grey) for f in films] == [12, 1, 18] and films[2].evidence.times[-1] == 5
     rows = list(clip_talks.rows(films, random.Random(0), talks=4))
     assert len(rows) == 12
+    held = []
     for row in rows:
         media = as_media(row["images"][0])
         assert media.scene is None and 1 <= len(media) <= FRAMES
@@ -163,6 +166,16 @@ def test_talks_about_clips_are_rows_that_training_reads(cache):
         measured = {int(a): v for a, v in json.loads(row["measured"]).items()}
         assert set(measured) == set(MEASURED_AUS)
         assert all(measured[o.au] >= 0.99 for o in x.observations if o.present)
+        if x.emotion is None:
+            continue
+        seen = {"measured": [row["measured"]], "course": [row["course"]], "prompts": [row["prompt"]]}
+        assert rewards.evidence_reward([row["completion"]], **seen) in ([1.0], [0.5])
+        held.append(rewards.words_reward([row["completion"]], **seen)[0])
+        late = replace(x, interpretation=x.interpretation + " The look builds up to about 77.0 seconds.")
+        assert rewards.words_reward([render(late)], **seen)[0] < 0.6
+        away = [replace(o, span=(50.0, 60.0)) for o in x.observations if o.present]
+        assert rewards.evidence_reward([render(replace(x, observations=tuple(away)))], **seen)[0] <= (-1.0 if away else 0.5)
+    assert np.mean(held) > 0.8  # "the muscles give sadness no firm support" passes for a denial
 
 
 def test_retiming_keeps_pictures_and_readings_together(cache):

@@ -20,7 +20,7 @@ from emoreason.errors import ParseError, UserError
 from emoreason.eval import stats
 from emoreason.processing import as_media
 from emoreason.schema import parse
-from emoreason.training.rewards import REWARDS
+from emoreason.training.rewards import REWARDS, over_time
 
 Scored = dict[str, float | None]
 
@@ -49,10 +49,12 @@ def _native(row: Mapping[str, Any], longest: int) -> Request:
 
 def score(texts: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[Scored]:
     """The scores of each answer: every reward by its name, and confidence, hit, claims, unsupported."""
-    columns = {name: [row.get(name) for row in rows] for name in ("label", "aus", "measured", "abstain")}
+    columns = {name: [row.get(name) for row in rows] for name in ("label", "aus", "measured", "course", "abstain")}
+    columns["prompts"] = [row["prompt"] for row in rows]
+    clips = over_time(texts, columns["course"], columns["prompts"])
     named = {name: reward(list(texts), **columns) for name, reward in REWARDS.items()}
     out: list[Scored] = []
-    for i, (text, row) in enumerate(zip(texts, rows, strict=True)):
+    for i, (text, row, clip) in enumerate(zip(texts, rows, clips, strict=True)):
         mine: Scored = {name: values[i] for name, values in named.items()}
         try:
             x = parse(text)
@@ -63,7 +65,8 @@ def score(texts: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[Score
         mine["confidence"] = x.confidence if x is not None and known else None
         mine["hit"] = float(x.emotions[0] == row["label"]) if x is not None and known else None
         mine["claims"] = float(sum(o.au in levels for o in x.observations)) if x is not None else 0.0
-        mine["unsupported"] = float(len(scores.unsupported(x, levels))) if x is not None else 0.0
+        missed = [] if x is None else scores.unsupported(x, levels) if clip is None else clip.unsupported
+        mine["unsupported"] = float(len(missed))
         out.append(mine)
     return out
 
@@ -113,7 +116,7 @@ def shown(made: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def read(path: str, count: int, seed: int = 0) -> list[dict[str, Any]]:
-    """``count`` rows of a parquet of talks, about one face each, with ``abstain`` as GRPO has it."""
+    """``count`` rows of a parquet of talks, about one face or clip each, with ``abstain`` as GRPO has it."""
     from emoreason.training.grpo import COLUMNS, judged_by
     from emoreason.training.run import read_rows
 

@@ -10,11 +10,14 @@ does not apply, for each completion.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from emoreason import scores
-from emoreason.checks import DENIAL, asked, contradictions, repeated
+from emoreason.checks import DENIAL, Checked, asked, contradictions, repeated
+from emoreason.clip_checks import check_clip
+from emoreason.clips import Clip
 from emoreason.errors import ParseError
 from emoreason.schema import Explanation, parse
 
@@ -30,7 +33,8 @@ def _text(completion: Any) -> str:
 def _question(prompt: Any) -> str:
     """The words of a prompt's last turn."""
     content = prompt if isinstance(prompt, str) else prompt[-1]["content"]
-    return content if isinstance(content, str) else " ".join(p.get("text") or "" for p in content)
+    text = content if isinstance(content, str) else " ".join(p.get("text") or "" for p in content)
+    return text.rpartition("\n")[2]  # without what was measured, or limits the view
 
 
 def _parsed(completion: Any) -> Explanation | None:
@@ -42,6 +46,21 @@ def _parsed(completion: Any) -> Explanation | None:
 
 def _levels(column: Sequence[str | None]) -> list[dict[int, float] | None]:
     return [None if v is None else {int(a): float(x) for a, x in json.loads(v).items()} for v in column]
+
+
+@lru_cache(64)
+def _clip(course: bytes) -> Clip:
+    from emoreason.data_pipeline.clip_talks import unpacked
+
+    return unpacked(course)
+
+
+def over_time(completions: Sequence[Any], course: Sequence[bytes | None] | None,
+              prompts: Sequence[Any] | None) -> Iterable[Checked | None]:
+    """Each answer about a clip, checked against its course; None for the others."""
+    for i, c in enumerate(completions):
+        mine = course[i] if course else None
+        yield None if mine is None else check_clip(_text(c), _clip(mine), _question(prompts[i]) if prompts else "")
 
 
 def format_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
@@ -60,12 +79,15 @@ def au_reward(completions: Sequence[Any], aus: Sequence[str | None], **_: Any) -
     return [None if gold is None else scores.soft_au_f1(_parsed(c), gold) for c, gold in pairs]
 
 
-def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None], **_: Any) -> list[float | None]:
-    """1 minus twice the share of claims that facenet's figures ``measured`` (JSON) do not carry; -1 for stray AUs or
-    text that does not parse; 0.5 for no claim at all, and at most that where something clearly moves and the answer
-    only says what does not: true denials cost nothing to make."""
+def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None],
+                    course: Sequence[bytes | None] | None = None, prompts: Sequence[Any] | None = None,
+                    **_: Any) -> list[float | None]:
+    """1 minus twice the share of claims that facenet's figures ``measured`` (JSON), of a clip its ``course``
+    (``clip_talks.packed``), do not carry; -1 for stray AUs or text that does not parse; 0.5 for no claim at all, and
+    at most that where something clearly moves and the answer only says what does not: true denials cost nothing."""
     out: list[float | None] = []
-    for c, levels in zip(completions, _levels(measured), strict=True):
+    clips = over_time(completions, course, prompts)
+    for c, levels, clip in zip(completions, _levels(measured), clips, strict=True):
         x = _parsed(c)
         if levels is None:
             out.append(None)
@@ -73,24 +95,32 @@ def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None], 
             out.append(-1.0)
         else:
             rate = scores.unsupported_rate(x, levels)
+            if clip is not None:
+                rate = len(clip.unsupported) / len(x.observations) if x.observations else None
             earned = 0.5 if rate is None else 1.0 - 2.0 * rate
             passed_over = not x.present and max(levels.values(), default=0.0) >= CLEAR
             out.append(min(earned, 0.5) if passed_over else earned)
     return out
 
 
-def words_reward(completions: Sequence[Any], measured: Sequence[str | None], prompts: Sequence[Any] | None = None,
+def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
+                 course: Sequence[bytes | None] | None = None, prompts: Sequence[Any] | None = None,
                  **_: Any) -> list[float | None]:
-    """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), the marks, or
-    themselves, or leave out of what was asked (``checks``), down to -1; -1 for text that denies its own conclusion or
-    does not parse."""
+    """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), of a clip against
+    its ``course``, against the marks or themselves, or leave out of what was asked (``checks``, ``clip_checks``), down
+    to -1; -1 for text that denies its own conclusion or does not parse."""
     out: list[float | None] = []
     questions = map(_question, prompts or [""] * len(completions))
-    for c, levels, question in zip(completions, _levels(measured), questions, strict=True):
+    clips = over_time(completions, course, prompts)
+    for c, levels, question, clip in zip(completions, _levels(measured), questions, clips, strict=True):
         x = _parsed(c)
-        slips = [] if x is None else [*repeated(_text(c)), *contradictions(x, levels or {}), *asked(x, question)]
-        worst = x is None or DENIAL in slips
-        out.append(None if levels is None else -1.0 if worst else max(-1.0, 1.0 - 0.5 * len(slips)))
+        if x is None:
+            slips: Sequence[str] = [DENIAL]
+        elif clip is not None:
+            slips = clip.slips
+        else:
+            slips = [*repeated(_text(c)), *contradictions(x, levels or {}), *asked(x, question)]
+        out.append(None if levels is None else -1.0 if DENIAL in slips else max(-1.0, 1.0 - 0.5 * len(slips)))
     return out
 
 
