@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,9 +57,10 @@ def seen_faces(net: object, greys: np.ndarray, labels: Sequence[str | None], tru
             yield Seen(cv2.imencode(".png", part[i])[1].tobytes(), facts, labels[at + i], aus)
 
 
-def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1, pairs: float = 0.0) -> Iterator[dict]:
+def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1, pairs: float = 0.0,
+         brief: float = 0.0) -> Iterator[dict]:
     """``talks`` rows for each face, in a drawn order; every eighth compares two faces. With the chance ``pairs`` a row
-    is followed by the two of ``asked_both``."""
+    is followed by the two of ``asked_both``, of which the share ``brief`` is brief."""
     order = [i for i in range(len(faces)) for _ in range(talks)]
     rng.shuffle(order)
     for i in order:
@@ -85,16 +87,21 @@ def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1, pairs: float
         question, answer = turns[-1]
         yield _row([face], history, lead + question.text, render(answer), question.kind)
         if rng.random() < pairs:
-            yield from asked_both(face, rng)
+            yield from asked_both(face, rng, rng.random() < brief)
 
 
-def asked_both(face: Seen, rng: random.Random) -> Iterator[dict]:
-    """Two rows in which only the asked look differs: the one that the face is read as, and another."""
+def asked_both(face: Seen, rng: random.Random, brief: bool = False) -> Iterator[dict]:
+    """Two rows in which only the asked look differs: the one that the face is read as, and another. brief: the answer
+    is the interpretation's first sentence alone, so that the comparison is all that there is to learn."""
     kind, facts, seed = rng.choice(("why", "why", "is", "whynot")), face.facts, rng.random()
     other = rng.choice(facts.ranked[1:3] if rng.random() < 0.5 else facts.ranked[1:])
     for look in (facts.top, other):
         question = Question(kind, wording(kind, random.Random(seed), look), look)
-        yield _row([face], [], question.text, render(write(facts, question, rng)), kind)
+        answer = write(facts, question, rng)
+        if brief:
+            first = re.split(r"(?<=[.!?])\s", answer.interpretation)[0]
+            answer = replace(answer, observations=(), interpretation=first)
+        yield _row([face], [], question.text, render(answer), kind)
 
 
 def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kind: str) -> dict:
@@ -121,6 +128,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--talks", type=int, default=1, help="rows for each face")
     parser.add_argument("--pairs", type=float, default=0.0,
                         help="chance of two more rows after one, in which only the asked look differs (default: 0)")
+    parser.add_argument("--brief", type=float, default=0.0,
+                        help="share of these pairs whose answer is one sentence (default: 0)")
     parser.add_argument("--limit", type=int, help="so many faces of each cache, and clips")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skew", type=float, default=6.0, help="preference for the first wordings (1: none)")
@@ -149,7 +158,7 @@ def run(args: argparse.Namespace) -> None:
             truth = z["aus"][keep].astype(np.float32) if rendered else None
             faces += tqdm(seen_faces(net, z["grey"][keep], label_names(z["label"][keep]), truth, args.temperature),
                           total=len(keep), desc=Path(path).stem)
-    made = list(rows(faces, Plain(args.seed, args.skew), args.talks, args.pairs))
+    made = list(rows(faces, Plain(args.seed, args.skew), args.talks, args.pairs, args.brief))
     if args.clips:
         clips = clip_talks.load(net, args.clips, args.limit, args.temperature)
         made += tqdm(clip_talks.rows(clips, Plain(args.seed, args.skew), args.clip_talks), desc="talks",

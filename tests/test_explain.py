@@ -276,6 +276,8 @@ def test_two_rows_differ_only_in_the_look_that_is_asked_about():
         assert abs(len(asked[0]) - len(asked[1])) <= 4 and len(set(asked[0]) - set(asked[1])) <= 4
         said = [parse(r["completion"][0]["content"]) for r in (own, other)]
         assert all(x.emotion == facts.top for x in said if facts.readable)
+        short = parse(next(asked_both(Seen(b"", facts), rng, brief=True))["completion"][0]["content"])
+        assert not short.observations and len(SENTENCE.split(short.interpretation)) == 1
     seen = [Seen(b"", random_facts(rng)) for _ in range(300)]
     plain, paired = (sum(1 for _ in rows(seen, random.Random(1), pairs=p)) for p in (0.0, 0.5))
     assert plain == 300 and 480 < paired < 660

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from emoreason.training import rewards
 from emoreason.training.config import load as load_config
 from emoreason.training.grpo import GRPO
 from emoreason.training.models import PROJECTORS, load, save_merged
-from emoreason.training.sft import SFT
+from emoreason.training.sft import SFT, Stress
 
 
 def png(seed):
@@ -46,6 +47,21 @@ def moved(before, after):
     """Which groups of parameters differ."""
     names = {n for n, p in after.named_parameters() if not torch.equal(p, before.get_parameter(n))}
     return {g for g in (*PROJECTORS, "language_model", "facenet", "tower") if any(g in n for n in names)}
+
+
+def test_the_sentence_that_answers_counts_more():
+    tokenizer = tiny.tokenizer_of()
+    text = "<think>Key observations: The lip corners rise (AU12, 3.0). Interpretation: It does not look sad; it looks happy. The reading is clear.</think>"
+    ids = tokenizer(text)["input_ids"]
+    labels = torch.tensor([[-100, -100, *ids], [-100] * (2 + len(ids))])
+    weights = Stress(tokenizer, 9.0).weights(labels)
+    assert tokenizer.decode([i for i, w in zip(ids, weights[0, 2:], strict=True) if w == 9]).strip() == "It does not look sad; it looks happy."
+    assert set(weights[0, 2:].tolist()) == {1.0, 9.0} and not weights[1].any() and not weights[0, :2].any()
+    logits = torch.randn(2, labels.shape[1], len(tokenizer), generator=torch.Generator().manual_seed(0))
+    plain, stressed = (Stress(tokenizer, w)(SimpleNamespace(logits=logits), labels) for w in (1.0, 9.0))
+    each = torch.nn.functional.cross_entropy(logits[0, 1:-1], labels[0, 2:], reduction="none")
+    assert torch.allclose(plain, each.mean(), atol=1e-5)
+    assert torch.allclose(stressed, (each * weights[0, 2:]).sum() / weights[0].sum(), atol=1e-5)
 
 
 def test_config_errors_name_the_key():
