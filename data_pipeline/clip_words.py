@@ -76,7 +76,7 @@ DEGREE = {"A": ("a trace", "very slightly"), "B": ("slightly", "a little"), "C":
            "D": ("strongly", "a lot"), "E": ("as far as possible", "to the full")}
 BEFORE = {"A": ("barely ", "very slightly "), "B": ("slightly ", "lightly "), "C": ("clearly ", "markedly "),
            "D": ("strongly ",), "E": ("fully ",)}
-# In what orderthe movements come, and how the look goes over the clip.
+# In what order the movements come, and how the look goes over the clip.
 ORDER = pool("{first} comes first, at {x} seconds, and {last} last, at {y} seconds",
              "the movements begin with {first} at {x} seconds and end with {last} at {y} seconds",
              "it starts at {x} seconds with {first}; {last} begins last, at {y} seconds",

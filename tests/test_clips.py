@@ -175,7 +175,7 @@ def test_talks_about_clips_are_rows_that_training_reads(cache):
         assert rewards.words_reward([render(late)], **seen)[0] < 0.6
         away = [replace(o, span=(50.0, 60.0)) for o in x.observations if o.present]
         assert rewards.evidence_reward([render(replace(x, observations=tuple(away)))], **seen)[0] <= (-1.0 if away else 0.5)
-    assert np.mean(held) > 0.8  # "the muscles give sadness no firm support" passes for a denial
+    assert np.mean(held) > 0.8  # the network is not trained: some of what it reads lies on the edge of a trace
 
 
 def test_retiming_keeps_pictures_and_readings_together(cache):

@@ -51,18 +51,18 @@ class Stress:
         """target (N, L) token ids, -100 where nothing is supervised -> (N, L): 0, 1 or ``weight``."""
         out = (target >= 0).float()
         for row, ids in zip(out, target.tolist(), strict=True):
-            said = ""
+            said, inside = "", False
             for at, token in enumerate(ids):
                 if token < 0:
                     continue
-                inside = said.endswith(INTERPRETATION) or said.startswith("\0")
                 if token not in self.texts:
                     self.texts[token] = self.tokenizer.decode([token])
-                said = ("\0" if inside else said) + self.texts[token]
                 if inside:
                     row[at] = self.weight
                     if "." in self.texts[token]:
                         break
+                said += self.texts[token]
+                inside = inside or said.endswith(INTERPRETATION)
         return out
 
     def __call__(self, outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int | None = None) -> Tensor:
