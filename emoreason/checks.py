@@ -11,7 +11,7 @@ from emoreason import scores
 from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS
 from emoreason.records import Evidence
-from emoreason.remarks import unfounded, without
+from emoreason.remarks import unfounded, unseen, without
 from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
@@ -71,6 +71,7 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
     else:
         slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
         slips += [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known), *asked(x, question)]
+        slips += unseen(x, known[0].poses[0], question.rpartition("\n")[0])
     return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
 
 

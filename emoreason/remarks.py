@@ -4,7 +4,7 @@ needs that pattern, "the reading is clear" a high confidence. Both are the expla
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
 
 NEAR = 0.1  # by which a confidence may miss the level that a remark on the doubt belongs to
+# Axis of the pose and the degrees from which a remark on it holds: two thirds of those from which it is made.
+TURN = {"yaw": (0, 15.0), "up": (1, 12.0), "down": (1, -12.0), "roll": (2, 10.0)}
 SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open": (0.3, 0.4), "faint": (0.0, 0.3)}
 
 
@@ -78,6 +80,38 @@ def unfounded(x: Explanation, levels: Mapping[int, float], moment: bool = True) 
     low = x.interpretation.lower()
     return [f'says "{found.group()}", which is not so' for pattern, cases in _cases()
             if (found := pattern.search(low)) and not any(c.holds(x, facts, moment) for c in cases)]
+
+
+def unseen(x: Explanation, pose: Sequence[float], noted: str) -> list[str]:
+    """One picture: limits of the view that are told of and are not there. pose: yaw, pitch, roll in degrees, as in
+    ``records.Face``; noted: what the model was told of the view."""
+    low, view, slips = x.interpretation.lower(), noted.lower(), []
+    for (kind, *words), pattern in _views():
+        for found in pattern.finditer(low):
+            axis, least = TURN.get(kind, (0, 15.0))
+            turned = pose[axis] * (-1 if least < 0 else 1)
+            if "way" in pattern.groupindex:
+                turned = turned if found["way"] == "right" else -turned
+            elif kind == "turn":
+                turned = abs(turned)
+            if not any(w in view for w in words) and (kind not in (*TURN, "turn") or turned < abs(least)):
+                slips.append(f'says "{found.group()}", which is not so')
+    return slips
+
+
+@cache
+def _views() -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
+    """What the explanation engine says of the view: the turn of the head (a kind of TURN), or ("" or "turn", and words
+    one of which the note on the view has)."""
+    from emoreason.data_pipeline import sentences as S
+
+    rows: dict[str, tuple[str, ...]] = {t.source: (kind,) for kind, texts in S.POSE.items() for t in texts}
+    for words, texts in S.LIMITS:
+        for template in texts:
+            known = rows.get(template.source, ("turn" if "turn" in words else "",))
+            rows[template.source] = (*known, *words)
+    return tuple((kinds, re.compile(as_pattern(source.lower()).replace(r"[\w, ]+?", r"(?P<way>left|right)")))
+                 for source, kinds in rows.items())
 
 
 def without(text: str) -> str:

@@ -10,21 +10,22 @@ import pytest
 from emoreason.checks import check
 from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue, random_facts
 from emoreason.facs import EMOTIONS, MEASURED_AUS
+from emoreason.prompts import note
 from emoreason.records import Evidence
 from emoreason.schema import render
 from emoreason.wording import spoken_aus
 
 
-def measured(aus: dict[int, float], emotions: dict[str, float]) -> Evidence:
+def measured(aus: dict[int, float], emotions: dict[str, float], pose: tuple[float, ...] = (0, 0, 0)) -> Evidence:
     k = len(MEASURED_AUS)
     row = np.array([[aus.get(a, 0.0) for a in MEASURED_AUS]])
     looks = np.array([[emotions.get(e, 0.0) for e in EMOTIONS]])
     return Evidence(np.zeros(1), row, np.zeros((1, k)), np.full((1, k, 16, 16), 1 / 256), looks, np.zeros(1),
-                    np.zeros(1), np.zeros((1, 3)), np.ones(1, bool))
+                    np.zeros(1), np.array([pose], float), np.ones(1, bool))
 
 
 def of(facts: Facts) -> Evidence:
-    return measured(dict(facts.aus), dict(facts.emotions))
+    return measured(dict(facts.aus), dict(facts.emotions), facts.pose)
 
 
 HAPPY = measured({12: 3.0, 6: 2.0}, {"happiness": 0.8, "neutral": 0.2})
@@ -87,12 +88,29 @@ def test_the_engine_passes():
     failed = total = 0
     for _ in range(300):
         one, two = random_facts(rng), random_facts(rng)
-        texts = [(render(x), [of(one)]) for _, x in dialogue(one, rng, 1)]
+        texts = [(render(x), [of(one)], note(one.quality) + q.text) for q, x in dialogue(one, rng, 1)]
         question = ask_compare(one, two, rng)
-        texts.append((render(compare(one, two, question, rng)), [of(one), of(two)]))
-        failed += sum(check(text, evidence).fails for text, evidence in texts)
+        texts.append((render(compare(one, two, question, rng)), [of(one), of(two)], question.text))
+        failed += sum(check(text, evidence, asked).fails for text, evidence, asked in texts)
         total += len(texts)
     assert failed <= 0.03 * total
+
+
+@pytest.mark.parametrize(("pose", "noted", "said", "fails"), [
+    ((30, 0, 0), "", "The head is turned to the right of the picture, which hides a part of the face.", False),
+    ((-30, 0, 0), "", "The head is turned to the right of the picture, which hides a part of the face.", True),
+    ((0, 25, 0), "", "The head is tipped back, which changes how the brows and mouth appear.", False),
+    ((0, 0, 0), "", "The head is tipped back, which changes how the brows and mouth appear.", True),
+    ((0, 0, -20), "", "The head leans to the left of the picture.", False),
+    ((0, 0, 0), "the picture is dark", "The light is poor, which hides fine movements.", False),
+    ((0, 0, 0), "", "The light is poor, which hides fine movements.", True),
+    ((0, 0, 0), "", "From this angle, one side can hardly be judged.", True),
+    ((-40, 0, 0), "", "From this angle, one side can hardly be judged.", False),
+])
+def test_the_view(pose, noted, said, fails):
+    face = measured({12: 3.0, 6: 2.0}, {"happiness": 0.8}, pose)
+    text = TEXT.format(said=f"It looks happy. {said}", sure=0.8, look="happiness")
+    assert check(text, [face], note([noted] if noted else []) + "Why?").fails == fails
 
 
 def test_spoken_aus():
