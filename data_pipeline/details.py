@@ -196,7 +196,7 @@ def region(t: Teller, q: Question) -> Explanation:
     return finish(t, observations, said + tail(t, [t.note] if here and v.chance(0.3) else [], 1))
 
 
-_SMILE = {
+SMILE = {
     "none": pool("there is no smile here, as the lip corners are not raised",
                  "the face does not smile, so the question does not arise",
                  "no smile can be seen: the lip corners do not go up", "one cannot judge a smile that is not there",
@@ -262,7 +262,7 @@ def smile(t: Teller, q: Question) -> Explanation:
         kind = "none" if 12 in f.absent else "hint"
     else:
         kind = "duchenne" if 6 in f.present else "social" if 6 in f.absent else "open"
-    said = [v.say(_SMILE[kind])]
+    said = [v.say(SMILE[kind])]
     held = [a for a in (15, 14, 24, 17, 23) if a in f.present][:2]
     mixed = [a for a in (9, 4, 20, 5, 10) if a in f.present][:2]
     if kind in ("none", "hint"):

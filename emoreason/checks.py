@@ -11,7 +11,7 @@ from emoreason import scores
 from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS
 from emoreason.records import Evidence
-from emoreason.remarks import unfounded, unseen, without
+from emoreason.remarks import judges_smile, unfounded, unseen, without
 from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
@@ -30,6 +30,12 @@ _WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|as
 _DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
+_SURE = re.compile(r"\b(?:sure|certain|certainty|confident|confidence)\b")
+_HOW_SURE = re.compile(r"\b(?:un)?(?:sure|certain|likely)\b|\b(?:percent|confiden\w+|probab\w+|doubt|guess|leaning)\b|"
+                       r"\bin 100\b|%")
+_LIST = re.compile(r"\b(?:AUs|action units|FACS code)\b|\b(?:code|score) this face\b", re.I)
+_PLACE = re.compile(r"\b(?:in|at|around|of) the\b", re.I)  # a question about one region
+_LISTED = 1.5  # from this intensity on a list of the action units cannot leave one out
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
 
 
@@ -70,8 +76,8 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
         slips = [*_words(x, strongest), *_sides(x), *_conclusion(x, known), *_whose(x, levels)]
     else:
         slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
-        slips += [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known), *asked(x, question)]
-        slips += unseen(x, known[0].poses[0], question.rpartition("\n")[0])
+        slips += [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known)]
+        slips += [*asked(x, question, strongest), *unseen(x, known[0].poses[0], question.rpartition("\n")[0])]
     return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
 
 
@@ -146,9 +152,11 @@ def _itself(x: Explanation) -> list[str]:
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
 
 
-def asked(x: Explanation, question: str) -> list[str]:
-    """A look, or a smile, that the question names and the answer leaves out."""
-    wanted, said = (set(re.findall(r"[a-z]+", t.lower())) for t in (question.rpartition("\n")[2], x.interpretation))
+def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[str]:
+    """One face: what the question asks for and the answer leaves out: a look, the smile, how sure, all of the action
+    units (levels: AU -> intensity 0-5, as measured); and answers to another question."""
+    question, low = question.rpartition("\n")[2], x.interpretation.lower()
+    wanted, said = (set(re.findall(r"[a-z]+", t)) for t in (question.lower(), low))
     if x.emotion is None:
         return []
     if wanted & (_SMILE | {"genuine", "duchenne"}):
@@ -156,9 +164,12 @@ def asked(x: Explanation, question: str) -> list[str]:
     looks = {EMOTION_OF_WORD[w] for w in wanted if w in EMOTION_OF_WORD}
     told = {EMOTION_OF_WORD[w] for w in said if w in EMOTION_OF_WORD}
     slips = [f"does not speak of {e}" for e in EMOTIONS if e in looks - told - {"neutral", *x.emotions}]
-    low = x.interpretation.lower()
     denied = {EMOTION_OF_WORD.get(w) for w in _DENIED.findall(low)} - {None, *looks} if looks else set()
-    slips += ["answers a question about a smile"] * ("the question does not arise" in low)
+    slips += ["answers a question about a smile"] * judges_smile(_SENTENCE.split(low)[0])
+    if not looks and _SURE.search(question.lower()) and not _HOW_SURE.search(low):
+        slips.append("does not say how sure")
+    if _LIST.search(question) and not looks and not _PLACE.search(question):
+        slips += [f"leaves out AU{a}" for a in sorted(levels) if levels[a] >= _LISTED and a not in x.present]
     return slips + [f"denies {e}, which was not asked about" for e in sorted(map(str, denied))]
 
 

@@ -114,6 +114,18 @@ def _views() -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
                  for source, kinds in rows.items())
 
 
+def judges_smile(sentence: str) -> bool:
+    """Whether a sentence says if a smile is there or genuine, as the explanation engine does where that is asked."""
+    return any(p.search(sentence.lower()) for p in _verdicts())
+
+
+@cache
+def _verdicts() -> tuple[re.Pattern[str], ...]:
+    from emoreason.data_pipeline.details import SMILE
+
+    return tuple(re.compile(as_pattern(t.source.lower())) for texts in SMILE.values() for t in texts)
+
+
 def without(text: str) -> str:
     """``text`` in lower case without its standing remarks, some of which sound like denials ("the muscles give
     happiness no firm support")."""

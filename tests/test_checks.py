@@ -113,6 +113,20 @@ def test_the_view(pose, noted, said, fails):
     assert check(text, [face], note([noted] if noted else []) + "Why?").fails == fails
 
 
+@pytest.mark.parametrize(("question", "said", "slip"), [
+    ("How sure are you?", "Fairly sure: about 80 percent for happiness.", None),
+    ("How sure are you?", "It looks happy because the lip corners are raised.", "how sure"),
+    ("Which AUs are active?", "It looks happy.", "leaves out AU6"),
+    ("Which AUs are there in the mouth?", "It looks happy.", None),
+    ("What do you see?", "It looks happy.", None),
+    ("What do you see?", "The smile looks genuine: the cheeks rise together with the lip corners.", "about a smile"),
+    ("Is this smile genuine?", "The smile looks genuine: the cheeks rise together with the lip corners.", None),
+])
+def test_what_was_asked(question, said, slip):
+    slips = check(TEXT.format(said=said, sure=0.8, look="happiness"), [HAPPY], question).slips
+    assert slip in " ".join(slips) if slip else not slips
+
+
 def test_spoken_aus():
     assert spoken_aus("The raised brows and the smile carry it.") == {1, 2, 12}
     assert spoken_aus("No frown shows; the lips would have to part.") == frozenset()

@@ -119,7 +119,7 @@ def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
         elif clip is not None:
             slips = clip.slips
         else:
-            slips = [*repeated(_text(c)), *contradictions(x, levels or {}), *asked(x, question)]
+            slips = [*repeated(_text(c)), *contradictions(x, levels or {}), *asked(x, question, levels or {})]
         out.append(None if levels is None else -1.0 if DENIAL in slips else max(-1.0, 1.0 - 0.5 * len(slips)))
     return out
 
