@@ -96,9 +96,15 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
             continue
         for aus, which, phrase in _phrases():
             rest = phrase.sub(" ", sentence)
-            if rest != sentence and not any(_happens(clip, e, part, which) for e in clip.events if e.au in aus):
+            mine = [e for e in clip.events if e.au in aus]
+            if which == 1 and part == 0:  # what is there at first does not begin later
+                mine = [e for e in mine if e.onset - clip.start <= SLACK]
+            if rest != sentence and not any(_happens(clip, e, part, which) for e in mine):
                 slips.append(f"tells AU{min(aus)} of part {part + 1}")
             sentence = rest
+        if any(words in sentence for words in _no_change()):
+            slips += [f"sees no change in part {part + 1}, where AU{e.au} moves" for e in clip.told
+                      if _changes(clip, e, part)]
         if "blink" in sentence and not any(_happens(clip, e, part, 1) for e in clip.blinks):
             slips.append(f"tells a blink of part {part + 1}")
     return slips
@@ -161,6 +167,19 @@ def _happens(clip: Clip, e: Event, part: int, which: int) -> bool:
     """Whether an event begins (0), is there (1) or ends (2) in a part, give or take SLACK."""
     early, late = (e.onset, e.onset) if which == 0 else (e.offset, e.offset) if which == 2 else (e.onset, e.offset)
     return clip.part(early - SLACK) <= part <= clip.part(late + SLACK)
+
+
+def _changes(clip: Clip, e: Event, part: int) -> bool:
+    """Whether an event begins or ends in a part, SLACK or more from its bounds."""
+    moves = [e.onset] * (e.onset - clip.start > SLACK) + [e.offset] * (not clip.lasts(e))
+    return any(clip.part(t - SLACK) == part == clip.part(t + SLACK) for t in moves)
+
+
+@cache
+def _no_change() -> tuple[str, ...]:
+    from emoreason.data_pipeline.clip_words import NO_CHANGE
+
+    return NO_CHANGE
 
 
 @cache

@@ -36,6 +36,8 @@ def test_claims_that_the_course_does_not_carry(change):
     ("At the beginning of the video, the nose wrinkles.", "AU9 of part 1"),
     ("Towards the end of the video, a smile forms.", "AU12 of part 4"),
     ("In the middle of the video, the eyes blink.", "blink of part 3"),
+    ("At the beginning of the video, the mouth corners are raised.", "AU12 of part 1"),
+    ("In the middle of the video, the face hardly changes.", "no change in part 3, where AU12 moves"),
     ("The look stays neutral throughout.", "neutral in part 2"), ("It keeps looking happy.", "happiness in part 1"),
     ("The face looks happy at first, happy around 1.4 seconds, and neutral again at the end.", "happiness in part 1"),
     (f"It goes from neutral to neutral at about {CLIP.peak:.1f} seconds and back.", "change from neutral to neutral"),
@@ -50,6 +52,7 @@ def test_sentences_that_do_not_hold(text, slip):
 
 @pytest.mark.parametrize("text", [
     "At the start of the video, the brows are slightly knitted; then the frown eases. In the middle of the video, the smile fades.",
+    "Towards the end of the video, the expression stays as it is.",
     "AU4 comes first, at 0.0 seconds, and AU12 last, at 1.0 seconds.",
     f"It goes from neutral to happy at about {CLIP.peak:.1f} seconds and back.", f"The look builds up to about {CLIP.peak:.1f} seconds.",
     f"The strongest is the lip corner puller at {CLIP.levels[12]:.1f}."])
