@@ -420,9 +420,8 @@ def typed(text: str, rng: random.Random) -> str:
 
 
 # How often each kind is asked, first and later in a talk.
-_WEIGHTS = {"why": 20, "read": 14, "is": 9, "whynot": 9, "aus": 9, "region": 9, "smile": 7, "sure": 6, "describe": 8,
-            "au": 6, "tone": 5,
-            "change": 5, "other": 3, "decline": 8}
+_WEIGHTS = {"why": 20, "read": 14, "is": 9, "whynot": 9, "aus": 9, "region": 9, "smile": 11, "sure": 10,
+            "describe": 8, "au": 6, "tone": 5, "change": 5, "other": 3, "decline": 12}
 
 
 def draw(rng: random.Random, concluded: str, rivals: tuple[str, ...], present: tuple[int, ...],

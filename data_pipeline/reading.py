@@ -221,7 +221,7 @@ class Teller:
                 return v.say(S.NEUTRAL_STILL[self.level], **words)
             named = [*self.emotive(), *(a for a in f.strongest if a in _MOUTH_AND_LIDS and f.activity >= 1.0)][:3]
             table = (S.NEUTRAL_SLIGHT if len(named) == len(f.present) else _NEUTRAL_MORE)[self.level]
-            return v.say(table if f.activity < 2.2 else S.NEUTRAL_BUSY, **words, **self.cues(named))
+            return v.say(table if f.activity < S.SLIGHT else S.NEUTRAL_BUSY, **words, **self.cues(named))
         mine = f.cues(e)
         if not mine:
             return v.say(S.VERDICT_BARE[self.level], **words)
@@ -245,7 +245,7 @@ class Teller:
             return v.say(S.UNCONFIRMED, **words, **self.numbers(mine))
         known = [t for emotion, with_, without,
                  t in S.KNOWN if emotion == e and with_ <= f.present and not without & f.present]
-        if known and fit != "none" and v.chance(0.4):
+        if known and fit != "none" and v.chance(0.15):
             return v.say(v.one(known))
         if fit == "none" or self.numbered or v.chance(0.3):
             text = v.say((S.PATTERN_THEY if len(mine) > 1 or fit == "none" else _PATTERN_IT)[fit], **words)

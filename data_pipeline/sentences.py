@@ -193,6 +193,7 @@ NEUTRAL_STILL: dict[str, Pool] = {
     ),
     "faint": VERDICT["faint"],
 }
+SLIGHT = 2.2  # the activity from which on a neutral face is no quiet one
 NEUTRAL_SLIGHT: dict[str, Pool] = {
     "clear": pool(
         "the face looks neutral; {cues} {is} too weak to change that",

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from emoreason.schema import Explanation
-from emoreason.wording import as_pattern
+from emoreason.wording import ANY, as_pattern
 
 if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NEAR = 0.1  # by which a confidence may miss the level that a remark on the doubt belongs to
 # Axis of the pose and the degrees from which a remark on it holds: two thirds of those from which it is made.
 TURN = {"yaw": (0, 15.0), "up": (1, 12.0), "down": (1, -12.0), "roll": (2, 10.0)}
+GREY = 0.3  # intensities by which a movement may pass for a slight one
 SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open": (0.3, 0.4), "faint": (0.0, 0.3)}
 
 
@@ -61,6 +62,8 @@ def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     rows.append((S.STRENGTH["weak"], Case(moving=lambda f, e: max(_values(f, e)) < 2.0)))
     rows.append((S.STRENGTH["strong"], Case(moving=lambda f, e: sum(_values(f, e)) >= 3.3 * len(_values(f, e)))))
     rows.append((S.RIVAL_NEUTRAL, Case(moving=lambda f, e: f.activity < 2.5)))
+    slight = Case(moving=lambda f, e: f.activity < S.SLIGHT + GREY)
+    rows += [(texts, slight) for level, texts in S.NEUTRAL_SLIGHT.items() if level in ("clear", "fairly")]
     rows.append((S.ALONE, Case(sure=(0.7, 1.0))))
     table: dict[str, tuple[Case, ...]] = {}
     for texts, case in rows:
@@ -110,7 +113,7 @@ def _views() -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
         for template in texts:
             known = rows.get(template.source, ("turn" if "turn" in words else "",))
             rows[template.source] = (*known, *words)
-    return tuple((kinds, re.compile(as_pattern(source.lower()).replace(r"[\w, ]+?", r"(?P<way>left|right)")))
+    return tuple((kinds, re.compile(as_pattern(source.lower()).replace(ANY, r"(?P<way>left|right)")))
                  for source, kinds in rows.items())
 
 

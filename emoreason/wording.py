@@ -87,6 +87,7 @@ def may_want(look: str) -> frozenset[int]:
     return frozenset().union(*PROTOTYPES.get(look, ()), *NEEDS[look])
 
 
+ANY = r"[\w,() -]+?"  # what a slot of a template may hold
 _SLOT = {"pre": r"(?!not\b)[\w-]+(?: (?!not\b)[\w-]+){0,2}?", "post": r"[\w ]+?", "side": r"\w+", "adj": r"[\w ]+?"}
 
 
@@ -110,7 +111,7 @@ def as_pattern(template: str) -> str:
         if part.startswith("["):
             out += f"(?:{'|'.join(map(re.escape, part[1:-1].split('|')))})"
         elif part.startswith("{"):
-            out += _SLOT.get(part.strip("{}"), r"[\w, ]+?")
+            out += _SLOT.get(part.strip("{}"), ANY)
         else:
             out += re.escape(part)
     return rf"\b{out}\b"

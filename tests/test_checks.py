@@ -113,6 +113,14 @@ def test_the_view(pose, noted, said, fails):
     assert check(text, [face], note([noted] if noted else []) + "Why?").fails == fails
 
 
+@pytest.mark.parametrize(("level", "fails"), [(1.5, False), (3.0, True)])
+def test_too_weak(level, fails):
+    face = measured({2: level}, {"neutral": 0.9})
+    text = (f"<think>Key observations: The outer brows are raised (AU2, {level}). Interpretation: The face looks neutral; the "
+            "raised outer brows (AU2) are too weak to change that. Confidence: 0.9.</think><answer>neutral</answer>")
+    assert check(text, [face]).fails == fails
+
+
 @pytest.mark.parametrize(("question", "said", "slip"), [
     ("How sure are you?", "Fairly sure: about 80 percent for happiness.", None),
     ("How sure are you?", "It looks happy because the lip corners are raised.", "how sure"),

@@ -25,18 +25,24 @@ once "$RUN/renders_validation.npz" "$e" train facenet-data renders -n 1600 --see
 once "$RUN/soft.npz" "$e" train facenet-data soft "$RUN/train.npz" --facenet "$RUN/facenet_first/facenet.safetensors" \
   -o "$RUN/soft.npz"
 "$e" train facenet configs/nano/facenet_more.yaml
+"$e" train facenet configs/nano/facenet_long.yaml
 "$e" train pretrain configs/nano/pretrain.yaml
 once "$RUN/clips.npz" "$e" data frames -n 1500 --seed 1 --face-model "$FACES" -o "$RUN/clips.npz"
 net="$RUN/facenet/facenet.safetensors"
 warm=$("$BIN/python" -c "import json; print(json.load(open('$RUN/facenet/metrics.json'))['temperature'])")
-once "$RUN/talks.parquet" "$e" data talks "$RUN/train.npz" "$RUN/renders.npz" --clips "$RUN/clips.npz" --facenet "$net" \
-  --temperature "$warm" -o "$RUN/talks.parquet"
+faces=("$RUN/train.npz" "$RUN/renders.npz")
+once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --pairs 0.3 --clips "$RUN/clips.npz" --clip-talks 8 \
+  --facenet "$net" --temperature "$warm" -o "$RUN/talks.parquet"
+once "$RUN/brief.parquet" "$e" data talks "${faces[@]}" --limit 8000 --pairs 1 --brief 1 --seed 70 --facenet "$net" \
+  --temperature "$warm" -o "$RUN/brief.parquet"
 once "$RUN/held.parquet" "$e" data talks "$RUN/validation.npz" "$RUN/renders_validation.npz" --facenet "$net" --seed 9 \
   --temperature "$warm" -o "$RUN/held.parquet"
 "$e" train sft configs/nano/sft.yaml start.emotion_temperature="$warm"
+"$e" train sft configs/nano/brief.yaml
+"$e" train sft configs/nano/sft_more.yaml
 "$e" train grpo configs/nano/grpo.yaml
 "$e" train loop configs/nano/loop.yaml sources="[{name: fer2013, path: $FER}]"
-stages=("$RUN/sft/model" "$RUN/grpo/model" "$RUN/loop/model")
+stages=("$RUN/sft/model" "$RUN/sft_more/model" "$RUN/grpo/model" "$RUN/loop/model")
 "$BIN/python" -m emoreason.training.heldout "$RUN/held.parquet" "${stages[@]}" -n 400
 for model in "${stages[@]}"; do
   echo "== $model"
