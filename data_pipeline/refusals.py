@@ -8,7 +8,7 @@ from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.sentences import limit_pool
 from emoreason.schema import Explanation
 
-_OPENING = {
+OPENING = {
     "identity": pool("who this is cannot be answered here", "I do not identify people",
                      "naming people is not something I do", "I cannot say who this is",
                      "a person's name is not mine to guess",
@@ -65,7 +65,7 @@ _SORRY = ("", "", "", "sorry, ", "I am sorry, but ", "I am afraid ", "sorry, but
 def decline(question: Question, voice: Voice) -> Explanation:
     """One polite sentence, no conclusion."""
     topic = question.topic or "offtopic"
-    opening = voice.one(_SORRY) + voice.say(_OPENING[topic])
+    opening = voice.one(_SORRY) + voice.say(OPENING[topic])
     offer = voice.say(_OFFER_MIND if topic == "mind" else _OFFER)
     plain = "but" in opening or "only" in offer or offer.startswith(("ask", "a question", "what", "you may"))
     return Explanation((), sentence(opening + ("; " if plain else voice.one(("; ", ", but ", "; "))) + offer))

@@ -11,7 +11,7 @@ from emoreason import scores
 from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS
 from emoreason.records import Evidence
-from emoreason.remarks import judges_smile, unfounded, unseen, without
+from emoreason.remarks import declined_for, judges_smile, unfounded, unseen, without
 from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
@@ -158,7 +158,7 @@ def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[st
     question, low = question.rpartition("\n")[2], x.interpretation.lower()
     wanted, said = (set(re.findall(r"[a-z]+", t)) for t in (question.lower(), low))
     if x.emotion is None:
-        return []
+        return declined_for(x, question)
     if wanted & (_SMILE | {"genuine", "duchenne"}):
         return [] if said & _SMILE else ["does not speak of the smile"]
     looks = {EMOTION_OF_WORD[w] for w in wanted if w in EMOTION_OF_WORD}

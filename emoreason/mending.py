@@ -1,4 +1,5 @@
-"""A text that does not hold is written again from its first wrong sentence on; what stands before it is kept."""
+"""A text that does not hold is written again from its first wrong sentence on; what stands before it is kept. What it
+observes twice is taken out."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from emoreason.checks import Checked, first_fault
 from emoreason.engines import Engine, Request
+from emoreason.schema import once
 
 RETRIES = 4
 ROUNDS = 3
@@ -28,8 +30,14 @@ class Attempt:
     idle: int = 0
 
     def __post_init__(self) -> None:
+        if self.best.fails and self.best.explanation is not None:
+            self.best = self._tidy(self.best.text)
         self.furthest = self.best
         self.at = self._fault(self.best) if self.keeps and self.best.fails else 0
+
+    def _tidy(self, text: str) -> Checked:
+        found = self.check(text)
+        return found if found.explanation is None else self.check(once(text))
 
     def _fault(self, found: Checked) -> int:
         return first_fault(found, self.part or self.check)
@@ -43,7 +51,7 @@ class Attempt:
     def take(self, texts: Sequence[str]) -> None:
         """What came of them. The round is the last one when nothing can be kept, or IDLE of them mended nothing."""
         begun, before, reached = self.furthest.text[:self.at], self.best, self.at
-        drawn = [self.check(begun + text) for text in texts]
+        drawn = [self._tidy(begun + text) for text in texts]
         self.best = min([self.best, *drawn], key=Checked.faults)
         if self.keeps and self.best.fails:
             places = [self._fault(d) for d in drawn]

@@ -129,6 +129,35 @@ def _verdicts() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(as_pattern(t.source.lower())) for texts in SMILE.values() for t in texts)
 
 
+# What a face cannot settle, by words of the question that ask for it.
+_TOPICS = {topic: re.compile(rf"\b(?:{words})\b") for topic, words in {
+    "identity": "who is|whose face|names?|famous|celebrity", "age": "age|how old|young|years old|birthday",
+    "gender": "gender|male|female|man or a? ?woman|boy or a? ?girl",
+    "ethnicity": "ethnic\\w*|race|nationality|religion|origin",
+    "looks": "beaut\\w*|attractive|handsome|ugly|pretty|\\w+.looking",
+    "honesty": "lying|liar|lie|honest|trust\\w*|truth|sincere|guilty|criminal|cheat",
+    "job": "hire|job|employee|manager|intelligent|smart",
+    "health": "ill|illness|sick|depress\\w*|autis\\w*|diagnos\\w*|drunk",
+}.items()}
+
+
+def declined_for(x: Explanation, question: str) -> list[str]:
+    """A refusal whose reason belongs to another question ("I do not guess age" to "Is this person honest?")."""
+    asked = {topic for topic, words in _TOPICS.items() if words.search(question.lower())}
+    low = x.interpretation.lower()
+    given = {topic for topic, patterns in _refusals().items() if any(p.search(low) for p in patterns)}
+    if not asked or not given or asked & given or x.emotion is not None:
+        return []
+    return [f"declines as if asked about {sorted(given)[0]}"]
+
+
+@cache
+def _refusals() -> dict[str, tuple[re.Pattern[str], ...]]:
+    from emoreason.data_pipeline.refusals import OPENING
+
+    return {topic: tuple(re.compile(as_pattern(t.source.lower())) for t in texts) for topic, texts in OPENING.items()}
+
+
 def without(text: str) -> str:
     """``text`` in lower case without its standing remarks, some of which sound like denials ("the muscles give
     happiness no firm support")."""

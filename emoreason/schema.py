@@ -245,6 +245,25 @@ def claims(text: str) -> list[Observation]:
     return made
 
 
+def once(text: str) -> str:
+    """An explanation's text without the sentences that observe again what an earlier one did: the same AU, side and
+    time. Raises as ``claims``.
+
+    >>> once("<think>Key observations: A smile (AU12, 3.0). A smile (AU12, 3.1). Interpretation: So it is.")
+    '<think>Key observations: A smile (AU12, 3.0). Interpretation: So it is.'
+    """
+    head, heading, rest = text.partition(INTERPRETATION)
+    seen: set[tuple] = set()
+    kept, start = "", 0
+    for m in re.finditer(_MARK.pattern + r"[.\s]*", head, re.I):
+        told = {(o.au, o.side, o.span) for o in _marked(m.group(1), "")}
+        if not told or not told <= seen:
+            kept += head[start:m.end()]
+        seen |= told
+        start = m.end()
+    return kept + head[start:] + heading + rest
+
+
 def _cut(text: str, heading: str) -> tuple[str, str, str]:
     """str.partition, ignoring case; raises ParseError when the heading stands there twice."""
     found = list(re.finditer(re.escape(heading), text, re.I | re.A))

@@ -113,6 +113,12 @@ def test_the_view(pose, noted, said, fails):
     assert check(text, [face], note([noted] if noted else []) + "Why?").fails == fails
 
 
+@pytest.mark.parametrize(("said", "fails"), [("I do not judge honesty", False), ("I do not guess age", True)])
+def test_the_reason_of_a_refusal(said, fails):
+    text = f"<think>Interpretation: {said}; I can describe how the face moves.</think><answer>none</answer>"
+    assert check(text, [HAPPY], "Is this person honest?").fails == fails
+
+
 @pytest.mark.parametrize(("level", "fails"), [(1.5, False), (3.0, True)])
 def test_too_weak(level, fails):
     face = measured({2: level}, {"neutral": 0.9})

@@ -53,6 +53,11 @@ def test_where_the_first_fault_is(text, kept):
         assert text[:first_fault(found, judge)].endswith(kept) and (kept or not first_fault(found, judge))
 
 
+def test_what_is_observed_twice_is_taken_out():
+    twice = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The lip corners are lifted (AU12, 2.9).")
+    assert "twice" in judge(twice).slips[0] and mended(Writer(), twice).text == GOOD
+
+
 def test_what_stands_before_is_kept():
     bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
     begun = bad[:bad.index(" The chin")]
