@@ -29,6 +29,7 @@ _LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly 
 _WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|asks for)|\bfor (\w+), there would have")
 _DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
+_NO_FIGURE = re.compile(r"\d+\.\d+\.\d+")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _SURE = re.compile(r"\b(?:sure|certain|certainty|confident|confidence)\b")
 _HOW_SURE = re.compile(r"\b(?:un)?(?:sure|certain|likely)\b|\b(?:percent|confiden\w+|probab\w+|doubt|guess|leaning)\b|"
@@ -111,9 +112,11 @@ def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
 
 
 def repeated(text: str) -> list[str]:
-    """AUs that are observed twice, for the same side and time. (The parser takes the first of them.)"""
+    """AUs that are observed twice, for the same side and time (the parser takes the first of them); figures with two
+    points."""
     seen = [(o.au, o.side, o.span) for o in claims(text)]
-    return [f"observes AU{a} twice" for a in dict.fromkeys(one[0] for one in seen if seen.count(one) > 1)]
+    slips = [f"observes AU{a} twice" for a in dict.fromkeys(one[0] for one in seen if seen.count(one) > 1)]
+    return slips + [f"writes {t}, which is no figure" for t in _NO_FIGURE.findall(text)]
 
 
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:

@@ -24,6 +24,7 @@ _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when t
           re.compile(r"^(?:as the video|with the progress|then, as|a little later)"),
           re.compile(r"^(?:in the middle|halfway|by the middle|around the middle)"),
           re.compile(r"^(?:towards the end|at the end of|near the end|in the final part)"))
+SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(?:\s*(?:s\b|seconds?\b))?")
 
 
@@ -159,7 +160,7 @@ def _with_slots(source: str) -> re.Pattern[str]:
             out += re.escape(part)
         else:
             group = "again" if f"<{name}>" in out else name
-            out += rf"(?P<{group}>{r'[0-9.]*[0-9]' if name in 'xyz' else '[a-z0-9]+'})"
+            out += rf"(?P<{group}>{SECONDS if name in 'xyz' else '[a-z0-9]+'})"
     return re.compile(out)
 
 
