@@ -171,9 +171,9 @@ def _happens(clip: Clip, e: Event, part: int, which: int) -> bool:
 
 
 def _changes(clip: Clip, e: Event, part: int) -> bool:
-    """Whether an event begins or ends in a part, SLACK or more from its bounds."""
+    """Whether an event begins or ends in a part, a tenth of a second or more from its bounds."""
     moves = [e.onset] * (e.onset - clip.start > SLACK) + [e.offset] * (not clip.lasts(e))
-    return any(clip.part(t - SLACK) == part == clip.part(t + SLACK) for t in moves)
+    return any(clip.part(t - 0.1) == part == clip.part(t + 0.1) for t in moves)
 
 
 @cache
