@@ -108,7 +108,7 @@ def denies(x: Explanation) -> bool:
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
-    return [*marks(x), *_words(x, levels), *_figures(x, levels), *unfounded(x, levels), *_itself(x)]
+    return [*marks(x), *_words(x, levels), *_figures(x, levels), *unfounded(x, levels), *_itself(x), *twice(x)]
 
 
 def repeated(text: str) -> list[str]:
@@ -117,6 +117,16 @@ def repeated(text: str) -> list[str]:
     seen = [(o.au, o.side, o.span) for o in claims(text)]
     slips = [f"observes AU{a} twice" for a in dict.fromkeys(one[0] for one in seen if seen.count(one) > 1)]
     return slips + [f"writes {t}, which is no figure" for t in _NO_FIGURE.findall(text)]
+
+
+def twice(x: Explanation) -> list[str]:
+    """Clauses of three words or more that stand twice in one sentence of the interpretation; times and sides may."""
+    out: list[str] = []
+    for sentence in _SENTENCE.split(x.interpretation.lower()):
+        parts = [p.strip(" .") for p in re.split(r",|;|\band\b", sentence)]
+        again = {p for p in parts if parts.count(p) > 1 and len(p.split()) > 2 and not re.search(r"\d|\bside$", p)}
+        out += [f'says "{p}" twice' for p in sorted(again)]
+    return out
 
 
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:

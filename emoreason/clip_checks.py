@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from emoreason.checks import MARGIN, Checked, _words, denies, marks, repeated
+from emoreason.checks import MARGIN, Checked, _words, denies, marks, repeated, twice
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
@@ -48,7 +48,7 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
         return Checked(text, None, str(e))
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
-    slips += [*repeated(text), *marks(x), *_words(x, clip.levels), *unfounded(x, clip.levels, moment=False)]
+    slips += [*repeated(text), *twice(x), *marks(x), *_words(x, clip.levels), *unfounded(x, clip.levels, moment=False)]
     slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
     if denies(x):
         slips.append("denies its own conclusion")
