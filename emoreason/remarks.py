@@ -18,12 +18,14 @@ NEAR = 0.1  # by which a confidence may miss the level that a remark on the doub
 # Axis of the pose and the degrees from which a remark on it holds: two thirds of those from which it is made.
 TURN = {"yaw": (0, 15.0), "up": (1, 12.0), "down": (1, -12.0), "roll": (2, 10.0)}
 GREY = 0.3  # intensities by which a movement may pass for a slight one
+CLEAR = 1.5  # an intensity from which on a movement that fits cannot be passed over
 SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open": (0.3, 0.4), "faint": (0.0, 0.3)}
 
 
 class Case(NamedTuple):
     """When a remark holds. with_, without: AUs that are there and are not; emotion: the conclusion; fit: how far the
-    movements carry it (``Facts.fit``); moving: bounds on its signs' strengths; sure: of the stated confidence."""
+    movements carry it (``Facts.fit``); moving: bounds on its signs' strengths; sure: of the stated confidence;
+    anywhere: ``moving`` holds for a clip too."""
 
     with_: frozenset[int] = frozenset()
     without: frozenset[int] = frozenset()
@@ -31,6 +33,7 @@ class Case(NamedTuple):
     fit: str | None = None
     moving: Callable[[Facts, str], bool] | None = None
     sure: tuple[float, float] | None = None
+    anywhere: bool = False
 
     def holds(self, x: Explanation, facts: Facts, moment: bool) -> bool:
         """moment: False for a clip, of which ``facts`` has the strongest of every movement."""
@@ -40,6 +43,8 @@ class Case(NamedTuple):
         if self.sure and x.confidence is not None:
             low, high = self.sure
             return low - NEAR <= x.confidence <= high + NEAR
+        if self.anywhere:
+            return self.moving is None or self.moving(facts, e)
         if not moment or e == "contempt":  # which is one-sided
             return True
         fits = self.fit is None or facts.fit(e) == self.fit
@@ -64,6 +69,9 @@ def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     rows.append((S.RIVAL_NEUTRAL, Case(moving=lambda f, e: f.activity < 2.5)))
     slight = Case(moving=lambda f, e: f.activity < S.SLIGHT + GREY)
     rows += [(texts, slight) for level, texts in S.NEUTRAL_SLIGHT.items() if level in ("clear", "fairly")]
+    known = {t.source for texts in S.VERDICT.values() for t in texts}
+    bare = Case(moving=lambda f, e: not any(f.aus[a] >= CLEAR for a in f.cues(e)), anywhere=True)
+    rows += [([t for t in texts if t.source not in known], bare) for texts in S.VERDICT_BARE.values()]
     rows.append((S.ALONE, Case(sure=(0.7, 1.0))))
     table: dict[str, tuple[Case, ...]] = {}
     for texts, case in rows:
