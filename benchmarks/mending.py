@@ -4,14 +4,15 @@
 
 ``#constrain=no``: without the grammar; ``#retries=0``: the first attempt alone, without mending. Questions in turn
 about each face; then, about faces that look clearly emotional to facenet (.6 or more), why they look as they do, and
-why they look as another emotion. Seconds are processor time. The caches are those of ``emoreason train
-facenet-data``.
+why they look as another emotion. Below the table: what the check finds in the matching ones. Seconds are processor
+time. The caches are those of ``emoreason train facenet-data``.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 
 import cv2
 import numpy as np
@@ -49,7 +50,9 @@ def main() -> None:
         greys = z["grey"][np.random.default_rng(3).permutation(len(z["grey"]))]
     faces = [np.repeat(g[..., None], 3, 2) for g in greys]
     print("| model | fails | processor s an answer | matching why fails | other why fails |\n|---|---|---|---|---|")
+    found: dict[str, Counter[str]] = {}
     for model in args.models:
+        slips = found.setdefault(model, Counter())
         reasoner = Reasoner.load(model)
         reasoner.ask(faces[0])  # warm
         start = time.process_time()
@@ -68,8 +71,11 @@ def main() -> None:
             for emotion in (top, other):
                 answer = reasoner.ask(face, f"Why does this face look {BARE[emotion]}?")[0]
                 why[emotion == top].append(fails(answer))
+                slips.update(dict.fromkeys(answer.slips) if emotion == top else ())
         row = (model, share([fails(a) for a in made]), f"{seconds:.2f}", share(why[True]), share(why[False]))
         print(f"| {' | '.join(row)} |", flush=True)
+    for model, slips in found.items():
+        print(f"\n{model}:", *(f"  {n} {slip}" for slip, n in slips.most_common()), sep="\n")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _SURE = re.compile(r"\b(?:sure|certain|certainty|confident|confidence)\b")
 _HOW_SURE = re.compile(r"\b(?:un)?(?:sure|certain|likely)\b|\b(?:percent|confiden\w+|probab\w+|doubt|guess|leaning)\b|"
                        r"\bin 100\b|%")
+_PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
 _LIST = re.compile(r"\b(?:AUs|action units|FACS code)\b|\b(?:code|score) this face\b", re.I)
 _PLACE = re.compile(r"\b(?:in|at|around|of) the\b", re.I)  # a question about one region
 _LISTED = 1.5  # from this intensity on a list of the action units cannot leave one out
@@ -161,6 +162,9 @@ def _itself(x: Explanation) -> list[str]:
     slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
     for look, lacking in filter(None, map(wanted, _SENTENCE.split(x.interpretation))):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
+    shares = [int(t) for t in _PERCENT.findall(_SENTENCE.split(x.interpretation)[0])]
+    slips += [f"says {n} percent and states {x.confidence}" for n in shares
+              if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
 

@@ -4,6 +4,7 @@ observes twice is taken out."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from emoreason.checks import Checked, first_fault
@@ -30,14 +31,15 @@ class Attempt:
     idle: int = 0
 
     def __post_init__(self) -> None:
-        if self.best.fails and self.best.explanation is not None:
+        if self.best.fails:
             self.best = self._tidy(self.best.text)
         self.furthest = self.best
         self.at = self._fault(self.best) if self.keeps and self.best.fails else 0
 
     def _tidy(self, text: str) -> Checked:
-        found = self.check(text)
-        return found if found.explanation is None else self.check(once(text))
+        with suppress(ValueError):  # what does not parse is checked as it is
+            text = once(text)
+        return self.check(text)
 
     def _fault(self, found: Checked) -> int:
         return first_fault(found, self.part or self.check)
