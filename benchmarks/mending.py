@@ -71,7 +71,7 @@ def main() -> None:
             for emotion in (top, other):
                 answer = reasoner.ask(face, f"Why does this face look {BARE[emotion]}?")[0]
                 why[emotion == top].append(fails(answer))
-                slips.update(dict.fromkeys(answer.slips) if emotion == top else ())
+                slips.update(set(answer.slips) if emotion == top else ())
         row = (model, share([fails(a) for a in made]), f"{seconds:.2f}", share(why[True]), share(why[False]))
         print(f"| {' | '.join(row)} |", flush=True)
     for model, slips in found.items():
