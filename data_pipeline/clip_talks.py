@@ -99,7 +99,7 @@ def rows(clips: list[Filmed], rng: random.Random, talks: int = 3) -> Iterator[di
         frames = pick(one.evidence.times, clip.events)
         yield {"images": [encode(one.grey[frames])], "prompt": turns[:-1], "completion": turns[-1:], "label": None,
                "aus": None, "measured": json.dumps({str(a): round(v, 2) for a, v in clip.levels.items()}),
-               "course": packed(clip), "kind": kind}
+               "course": packed(clip), "seen": None, "kind": kind}
 
 
 def talk(facts: ClipFacts, rng: random.Random, turns: int = 1) -> tuple[list[dict], str]:

@@ -27,6 +27,7 @@ from emoreason.data_pipeline.resume import go_on
 from emoreason.data_pipeline.rounds import finish, subject_of
 from emoreason.data_pipeline.shards import sha256, versions
 from emoreason.errors import ParseError, UserError
+from emoreason.facs import EMOTIONS
 from emoreason.prompts import DEFAULT_QUESTION
 from emoreason.schema import Explanation, parse
 from emoreason.sources import SOURCES, Record, Reject, read
@@ -190,7 +191,7 @@ def _ask(records: Sequence[Record], reasoner: Any, config: Config, progress: boo
                 rng = random.Random(f"{config.seed}|{row['id']}")
                 row["question"] = rng.choice(QUESTIONS)
                 request = reasoner.request([subject], row["question"])
-                row["measured"] = _measured(reasoner, subject)
+                row["measured"], row["seen"] = _measured(reasoner, subject)
                 asked.append((record, row, [replace(request, temperature=config.temperature, top_p=config.top_p,
                                                     seed=rng.getrandbits(31)) for _ in range(config.k)]))
             texts = iter(reasoner.engine.generate([r for _, _, requests in asked for r in requests]))
@@ -204,11 +205,15 @@ def _ask(records: Sequence[Record], reasoner: Any, config: Config, progress: boo
             bar.update(len(rows))
 
 
-def _measured(reasoner: Any, subject: Any) -> dict[str, float]:
+def _measured(reasoner: Any, subject: Any) -> tuple[dict[str, float], dict[str, Any]]:
+    from emoreason.data_pipeline.talks import seen
     from emoreason.processing import Media
 
     evidence = reasoner.eyes.look(Media.of(subject.image, subject.track)).evidence
-    return {} if evidence is None else {str(a): round(v, 2) for a, v in evidence.intensities().items()}
+    if evidence is None:
+        return {}, {}
+    emotions = dict(zip(EMOTIONS, map(float, evidence.emotions[0]), strict=True))
+    return {str(a): round(v, 2) for a, v in evidence.intensities().items()}, seen(emotions, evidence.poses[0])
 
 
 def _key(record: Record) -> str:

@@ -93,8 +93,9 @@ def _row(held: Held, weight: float) -> Row:
     aus = None if record.aus is None else {str(a): PRESENT if v is None else v for a, v in record.aus.items()}
     return {"images": [code.tobytes()], "prompt": [{"role": "user", "content": row["question"]}],
             "completion": [{"role": "assistant", "content": best["text"]}], "label": record.emotion,
-            "aus": None if aus is None else json.dumps(aus), "measured": json.dumps(row["measured"]), "kind": "read",
-            "id": row["id"], "score": best["score"], "weight": weight}
+            "aus": None if aus is None else json.dumps(aus), "measured": json.dumps(row["measured"]),
+            "seen": json.dumps(row.get("seen")), "kind": "read", "id": row["id"], "score": best["score"],
+            "weight": weight}
 
 
 def _pair(made: Row, row: Row, best: Row) -> Row | None:

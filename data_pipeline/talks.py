@@ -2,8 +2,8 @@
 
 What the text says is what facenet measured on that very picture, so that the language model learns to put evidence
 into words and not to guess. Rows: images (list of encoded crops; a clip is one animated picture), prompt, completion
-(chat messages), label (the picture's own emotion or None), aus (JSON of the true intensities or None), kind (of the
-last question).
+(chat messages), label (the picture's own emotion or None), aus (JSON of the true intensities or None), measured and
+seen (JSON of facenet's intensities, emotions and pose), kind (of the last question).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import argparse
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -110,7 +111,12 @@ def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kin
             "completion": [{"role": "assistant", "content": answer}], "label": faces[0].label,
             "aus": None if truth is None else json.dumps({str(a): round(v, 2) for a, v in truth.items()}),
             "measured": json.dumps({str(a): round(v, 2) for a, v in faces[0].facts.aus.items()}), "course": None,
-            "kind": kind}
+            "seen": json.dumps(seen(faces[0].facts.emotions, faces[0].facts.pose)), "kind": kind}
+
+
+def seen(emotions: Mapping[str, float], pose: Sequence[float]) -> dict[str, Any]:
+    """What facenet saw beside the AUs, for the rewards: probabilities, and yaw, pitch, roll in degrees."""
+    return {"emotions": {e: round(p, 3) for e, p in emotions.items()}, "pose": [round(float(v), 1) for v in pose]}
 
 
 def label_names(indices: np.ndarray) -> list[str | None]:
@@ -175,4 +181,4 @@ def _schema() -> object:
 
     message = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
     names = [("images", pa.list_(pa.binary())), ("prompt", message), ("completion", message), ("course", pa.binary())]
-    return pa.schema(names + [(name, pa.string()) for name in ("label", "aus", "measured", "kind")])
+    return pa.schema(names + [(name, pa.string()) for name in ("label", "aus", "measured", "seen", "kind")])

@@ -75,12 +75,20 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
     levels = [e.intensities() for e in known]
     strongest = {a: max(one[a] for one in levels) for a in levels[0]}
     if len(levels) == 2:
-        slips = [*_words(x, strongest), *_sides(x), *_conclusion(x, known), *_whose(x, levels)]
+        slips = [*_words(x, strongest), *_sides(x), *_whose(x, levels)]
     else:
-        slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
-        slips += [*repeated(text), *contradictions(x, strongest), *_conclusion(x, known)]
-        slips += [*asked(x, question, strongest), *unseen(x, known[0].poses[0], question.rpartition("\n")[0])]
+        slips = of_one(text, x, strongest, known[0].poses[0], question)
+    slips += conclusion(x, [dict(zip(EMOTIONS, map(float, e.emotions[0]), strict=True)) for e in known])
     return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
+
+
+def of_one(text: str, x: Explanation, levels: Mapping[int, float], pose: Sequence[float] | None,
+           question: str) -> list[str]:
+    """What ``text``, parsed as ``x``, says about one face that does not hold, apart from its claims and its conclusion.
+    levels: AU -> intensity 0-5; pose: degrees, None where it is not known; question: with what was noted before it."""
+    slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
+    slips += [*repeated(text), *contradictions(x, levels), *asked(x, question, levels)]
+    return slips if pose is None else slips + unseen(x, pose, question.rpartition("\n")[0])
 
 
 def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
@@ -212,11 +220,11 @@ def _sides(x: Explanation) -> list[str]:
             and (said := set(_SIDE.findall(o.text.lower()))) and o.side not in said and other[o.side] in said]
 
 
-def _conclusion(x: Explanation, evidence: Sequence[Evidence]) -> list[str]:
-    """One face: among the most probable readings, at about its probability. Two: the best reading of each, in order."""
-    if x.emotion is None:
+def conclusion(x: Explanation, readings: Sequence[Mapping[str, float]]) -> list[str]:
+    """One face: among its most probable looks (emotion -> probability), at about that probability. Two: the best of
+    each, in order. No readings: nothing is known."""
+    if x.emotion is None or not readings:
         return []
-    readings = [dict(zip(EMOTIONS, map(float, e.emotions[0]), strict=True)) for e in evidence]
     best = [max(r, key=lambda e: r[e]) for r in readings]
     if len(readings) > 1:
         told = x.emotions if len(x.emotions) > 1 else x.emotions * 2

@@ -99,6 +99,12 @@ def test_words_are_held_against_measurement_marks_and_themselves():
     assert rewards.words_reward(texts[:1], measured=[None]) == [None]
     asked = [[{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Why does it look happy?"}]}]]
     assert rewards.words_reward(texts[:1], measured=[level], prompts=asked) == [0.5]
+    turned = [cheats.explain({4: 2.1, 15: 2.4}, interpretation="It looks sad. The head is tipped back, which changes how the brows "
+                                                               "and mouth appear.")]
+    sad = {"emotions": {"sadness": 0.7, "neutral": 0.3}}
+    for view, worth in ((None, 1.0), ({"pose": [0, 30, 0]} | sad, 1.0), ({"pose": [0, 0, 0]} | sad, 0.5),
+                        ({"pose": [0, 0, 0], "emotions": {"sadness": 0.2, "neutral": 0.8}}, 0.0)):
+        assert rewards.words_reward(turned, measured=[level], seen=[json.dumps(view)]) == [worth]
 
 
 def test_conversational_completions_are_read():

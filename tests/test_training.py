@@ -207,7 +207,7 @@ def test_a_refusal_is_judged_by_abstaining_alone():
 
     row = {"completion": [{"role": "assistant", "content": "<think>Interpretation: I do not judge age.</think><answer>none</answer>"}],
            "label": "anger", "aus": None, "measured": json.dumps({"4": 2.0})}
-    assert judged_by(row) == {"abstain": True, "label": None, "aus": None, "measured": None, "course": None}
+    assert judged_by(row) == {"abstain": True, "label": None, "aus": None, "measured": None, "course": None, "seen": None}
     row["completion"][0]["content"] = "<think>Interpretation: calm.</think><answer>neutral</answer>"
     assert judged_by(row)["label"] == "anger" and not judged_by(row)["abstain"]
     says = ["<think>Interpretation: no.</think><answer>none</answer>", "<think>Interpretation: calm.</think><answer>neutral</answer>", "?"]

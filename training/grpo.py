@@ -16,7 +16,7 @@ from emoreason.training.models import begin, train_in_full
 from emoreason.training.rewards import REWARDS
 from emoreason.training.run import Run, finish, fit, read_rows
 
-COLUMNS = ("images", "prompt", "completion", "label", "aus", "measured", "course", "kind")
+COLUMNS = ("images", "prompt", "completion", "label", "aus", "measured", "course", "seen", "kind")
 SCALES = ("group", "batch", "none")
 WEIGHTS = {"format": 0.5, "emotion": 1.0, "au": 1.0, "evidence": 1.0, "words": 0.5, "agreement": 0.3,
            "calibration": 0.5, "length": 0.1, "abstention": 0.5}
@@ -119,13 +119,13 @@ def prompts(data: Dataset, config: GRPO) -> Dataset:
 
 
 def judged_by(row: dict[str, Any]) -> dict[str, Any]:
-    """What the rewards compare an answer to this row with: abstain, label, aus, measured, course."""
+    """What the rewards compare an answer to this row with: abstain, label, aus, measured, course, seen."""
     try:
         abstain = parse(row["completion"][0]["content"]).emotion is None
     except ParseError:
         abstain = False
     if abstain:
-        return {"abstain": True, "label": None, "aus": None, "measured": None, "course": None}
+        return {"abstain": True, "label": None, "aus": None, "measured": None, "course": None, "seen": None}
     measured = row["measured"] or json.dumps({})
     return {"abstain": False, "label": row["label"], "aus": row["aus"], "measured": measured,
-            "course": row.get("course")}
+            "course": row.get("course"), "seen": row.get("seen")}

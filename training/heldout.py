@@ -22,6 +22,7 @@ from emoreason.processing import as_media
 from emoreason.schema import parse
 from emoreason.training.rewards import REWARDS, over_time
 
+JUDGED = ("label", "aus", "measured", "course", "seen", "abstain")  # columns that the rewards take
 Scored = dict[str, float | None]
 
 
@@ -49,7 +50,7 @@ def _native(row: Mapping[str, Any], longest: int) -> Request:
 
 def score(texts: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> list[Scored]:
     """The scores of each answer: every reward by its name, and confidence, hit, claims, unsupported."""
-    columns = {name: [row.get(name) for row in rows] for name in ("label", "aus", "measured", "course", "abstain")}
+    columns = {name: [row.get(name) for row in rows] for name in JUDGED}
     columns["prompts"] = [row["prompt"] for row in rows]
     clips = over_time(texts, columns["course"], columns["prompts"])
     named = {name: reward(list(texts), **columns) for name, reward in REWARDS.items()}

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from emoreason import scores
-from emoreason.checks import DENIAL, Checked, asked, contradictions, repeated
+from emoreason.checks import DENIAL, Checked, conclusion, of_one
 from emoreason.clip_checks import check_clip
 from emoreason.clips import Clip
 from emoreason.errors import ParseError
@@ -31,10 +31,9 @@ def _text(completion: Any) -> str:
 
 
 def _question(prompt: Any) -> str:
-    """The words of a prompt's last turn."""
+    """The words of a prompt's last turn, with what was noted before it."""
     content = prompt if isinstance(prompt, str) else prompt[-1]["content"]
-    text = content if isinstance(content, str) else " ".join(p.get("text") or "" for p in content)
-    return text.rpartition("\n")[2]  # without what was measured, or limits the view
+    return content if isinstance(content, str) else " ".join(p.get("text") or "" for p in content)
 
 
 def _parsed(completion: Any) -> Explanation | None:
@@ -60,7 +59,8 @@ def over_time(completions: Sequence[Any], course: Sequence[bytes | None] | None,
     """Each answer about a clip, checked against its course; None for the others."""
     for i, c in enumerate(completions):
         mine = course[i] if course else None
-        yield None if mine is None else check_clip(_text(c), _clip(mine), _question(prompts[i]) if prompts else "")
+        asked = _question(prompts[i]).rpartition("\n")[2] if prompts else ""
+        yield None if mine is None else check_clip(_text(c), _clip(mine), asked)
 
 
 def format_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
@@ -105,21 +105,24 @@ def evidence_reward(completions: Sequence[Any], measured: Sequence[str | None],
 
 def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
                  course: Sequence[bytes | None] | None = None, prompts: Sequence[Any] | None = None,
-                 **_: Any) -> list[float | None]:
-    """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), of a clip against
-    its ``course``, against the marks or themselves, or leave out of what was asked (``checks``, ``clip_checks``), down
-    to -1; -1 for text that denies its own conclusion or does not parse."""
+                 seen: Sequence[str | None] | None = None, **_: Any) -> list[float | None]:
+    """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), against what else
+    it has ``seen`` (JSON of "pose", "emotions"), of a clip against its ``course``, against the marks or themselves, or
+    leave out of what was asked (``checks``, ``clip_checks``), down to -1; -1 for text that denies its own conclusion or
+    does not parse."""
     out: list[float | None] = []
     questions = map(_question, prompts or [""] * len(completions))
     clips = over_time(completions, course, prompts)
-    for c, levels, question, clip in zip(completions, _levels(measured), questions, clips, strict=True):
+    views = [json.loads(s or "null") or {} for s in seen or [None] * len(completions)]
+    for c, levels, question, clip, view in zip(completions, _levels(measured), questions, clips, views, strict=True):
         x = _parsed(c)
         if x is None:
             slips: Sequence[str] = [DENIAL]
         elif clip is not None:
             slips = clip.slips
         else:
-            slips = [*repeated(_text(c)), *contradictions(x, levels or {}), *asked(x, question, levels or {})]
+            slips = of_one(_text(c), x, levels or {}, view.get("pose"), question)
+            slips += conclusion(x, [view["emotions"]] if "emotions" in view else [])
         out.append(None if levels is None else -1.0 if DENIAL in slips else max(-1.0, 1.0 - 0.5 * len(slips)))
     return out
 
