@@ -3,7 +3,6 @@
 import io
 import json
 import random
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -57,11 +56,30 @@ def test_the_sentence_that_answers_counts_more():
     weights = Stress(tokenizer, 9.0).weights(labels)
     assert tokenizer.decode([i for i, w in zip(ids, weights[0, 2:], strict=True) if w == 9]).strip() == "It does not look sad; it looks happy."
     assert set(weights[0, 2:].tolist()) == {1.0, 9.0} and not weights[1].any() and not weights[0, :2].any()
-    logits = torch.randn(2, labels.shape[1], len(tokenizer), generator=torch.Generator().manual_seed(0))
-    plain, stressed = (Stress(tokenizer, w)(SimpleNamespace(logits=logits), labels) for w in (1.0, 9.0))
-    each = torch.nn.functional.cross_entropy(logits[0, 1:-1], labels[0, 2:], reduction="none")
-    assert torch.allclose(plain, each.mean(), atol=1e-5)
-    assert torch.allclose(stressed, (each * weights[0, 2:]).sum() / weights[0].sum(), atol=1e-5)
+
+
+def test_the_stressed_loss_is_the_weighted_mean(files, tmp_path, monkeypatch):
+    """Against logits computed apart, for a whole batch and with the tokens of several ranks."""
+    from emoreason.training import sft
+
+    seen = {}
+    monkeypatch.setattr(sft, "fit", lambda trainer, out: seen.update(trainer=trainer))
+    monkeypatch.setattr(sft, "finish", lambda *a: None)
+    sft.train(load_config(SFT, None, [f"start.checkpoint={files}/start", f"data={files}/rows.parquet", f"out={tmp_path}/sft", "batch=4",
+                                      "steps=1", "full=true", "stress=5", "threads=1", "dropout=[0,0,0]"]))
+    trainer = seen["trainer"]
+    trainer.model.eval()
+    batch = next(iter(trainer.get_train_dataloader()))
+    labels = batch["labels"]
+    weights = trainer.stress.weights(labels[:, 1:])
+    assert set(weights.unique().tolist()) == {0.0, 1.0, 5.0}
+    with torch.no_grad():
+        logits = trainer.model(**{k: v for k, v in batch.items() if k != "labels"}).logits[:, :-1]
+        each = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels[:, 1:], reduction="none")
+        want = (each * weights).sum() / weights.sum()
+        count = (labels[:, 1:] >= 0).sum()
+        assert torch.allclose(trainer.compute_loss(trainer.model, dict(batch)), want, atol=1e-5)
+        assert torch.allclose(trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=2 * count), want / 2, atol=1e-5)
 
 
 def test_config_errors_name_the_key():

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: TRL's SFTTrainer, unmodified, on talks about pictures (prompt, completion, images).
+"""Supervised fine-tuning: TRL's SFTTrainer on talks about pictures (prompt, completion, images).
 
 The rows come from ``emoreason data`` (data_pipeline/talks.py): an image is the encoded bytes of a face crop or a
 picture, a path, or a Media's fields. Loss on the completion alone. Rows of like length share a batch.
@@ -7,11 +7,10 @@ picture, a path, or a Media's fields. Loss on the completion alone. Rows of like
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 from trl import SFTConfig, SFTTrainer
 
@@ -40,9 +39,9 @@ class SFT(Run):
 
 
 class Stress:
-    """The loss in which each token of the interpretation's first sentence counts ``weight`` times. There the question
-    is answered ("It does not look afraid; it looks happy"), in a few of some 250 tokens: without it a small model
-    learns the wording long before it learns to compare the look that is asked about with what was measured."""
+    """Weights by which each token of the interpretation's first sentence counts ``weight`` times. There the question is
+    answered ("It does not look afraid; it looks happy"), in a few of some 250 tokens: without it a small model learns
+    the wording long before it learns to compare the look that is asked about with what was measured."""
 
     def __init__(self, tokenizer: Any, weight: float) -> None:
         self.tokenizer, self.weight, self.texts = tokenizer, weight, dict[int, str]()
@@ -65,13 +64,25 @@ class Stress:
                 inside = inside or said.endswith(INTERPRETATION)
         return out
 
-    def __call__(self, outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int | None = None) -> Tensor:
-        target = labels[:, 1:]
-        each = F.cross_entropy(outputs.logits[:, :-1].float().transpose(1, 2), target, reduction="none")
-        weights = self.weights(target).to(each.device)
-        mean = (each * weights).sum() / weights.sum().clamp_min(1)
-        share = 1.0 if num_items_in_batch is None else (target >= 0).sum() / torch.as_tensor(num_items_in_batch)
-        return mean * share  # of the tokens of an update
+
+class StressedTrainer(SFTTrainer):
+    """The loss is the mean over tokens weighted by ``stress``."""
+
+    def __init__(self, *args: Any, stress: Stress, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.stress = stress
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """SFTTrainer's, of log-probabilities that count by the weights, whose mean over the supervised tokens is 1."""
+        weights = self.stress.weights(inputs["labels"][:, 1:]).to(inputs["labels"].device)
+        weights *= (weights > 0).sum() / weights.sum().clamp_min(1)
+
+        def weighted(**given: Any) -> Any:
+            out = model(**given)
+            out.log_probs = out.log_probs * weights
+            return out
+
+        return super().compute_loss(weighted, inputs, *args, **kwargs)
 
 
 def train(config: SFT) -> Path:
@@ -99,9 +110,10 @@ def train(config: SFT) -> Path:
         **shared, num_train_epochs=config.epochs, max_steps=config.steps, lr_scheduler_type="cosine",
         max_length=config.max_length, completion_only_loss=True, weight_decay=0.01,
         train_sampling_strategy="group_by_length" if config.grouped else "random")
-    stress = Stress(getattr(processor, "tokenizer", processor), config.stress) if config.stress != 1 else None
-    trainer = SFTTrainer(model=model, args=args, train_dataset=data, processing_class=processor,
-                         compute_loss_func=stress,
-                         peft_config=None if config.full else config.lora.config(model, config.joint))
+    kind: Any = SFTTrainer
+    if config.stress != 1:
+        kind = partial(StressedTrainer, stress=Stress(getattr(processor, "tokenizer", processor), config.stress))
+    trainer = kind(model=model, args=args, train_dataset=data, processing_class=processor,
+                   peft_config=None if config.full else config.lora.config(model, config.joint))
     fit(trainer, config.out)
     return finish(trainer, processor, config)
