@@ -84,6 +84,24 @@ def test_a_start_takes_the_temperature_that_suits_its_facenet(folder):
         begin(Start(**start, emotion_temperature=0))
 
 
+def test_a_deeper_language_model_begins_as_the_shallow_one(folder, tmp_path):
+    model, processor = tiny.make()
+    save_merged(model, processor, str(tmp_path / "shallow"))
+    deep, _ = begin(Start(checkpoint=str(tmp_path / "shallow"), layers=5))
+    ids = torch.arange(5, 25)[None]
+    with torch.no_grad():
+        assert torch.allclose(model(ids).logits, deep.eval()(ids).logits, atol=1e-5)
+        for p in deep.model.language_model.layers[-1].parameters():
+            p.add_(0.01)
+    save_merged(deep, processor, str(tmp_path / "deep"))
+    again, _ = begin(Start(checkpoint=str(tmp_path / "deep")))
+    assert len(again.model.language_model.layers) == again.config.text_config.num_hidden_layers == 5
+    tokens = [m.eval().generate(ids, max_new_tokens=8, do_sample=False).tolist() for m in (deep, again)]
+    assert tokens[0] == tokens[1], "the cache knows each layer"
+    with pytest.raises(UserError, match="start.layers: 1 is fewer than the 2"):
+        begin(Start(checkpoint=str(tmp_path / "shallow"), layers=1))
+
+
 def test_targets_are_checked_against_the_model(folder):
     model, _ = build(str(folder / "gpt2"), None, None, tiny.FACENET)
     chosen = Lora(targets=("c_attn",)).config(model).target_modules

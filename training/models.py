@@ -36,7 +36,8 @@ class Start:
 
     tower: {"name": open_clip model} or an open_clip config, with "checkpoint" for its weights; facenet_config: fields
     of FaceNetConfig; emotion_temperature: divides facenet's emotion logits (metrics.json of its training has the one
-    that suits), None for the checkpoint's own, else 1; dtype: of the language model's or VLM's weights; bits: 4 or 8
+    that suits), None for the checkpoint's own, else 1; layers: of the language model, where it is to be deeper than the
+    checkpoint's (see ``deepen``); dtype: of the language model's or VLM's weights; bits: 4 or 8
     loads them quantised (QLoRA)."""
 
     checkpoint: str | None = None
@@ -46,6 +47,7 @@ class Start:
     tower: dict | None = None
     facenet_config: dict | None = None
     emotion_temperature: float | None = None
+    layers: int = 0
     dtype: str = "float32"
     bits: int = 0
 
@@ -113,6 +115,8 @@ def begin(start: Start) -> tuple[Any, Any]:
         if start.language_model:
             file = f"{start.language_model}/model.safetensors"
             load_part(model.model.language_model, file, "language model", "model.")
+        if start.layers:
+            deepen(model, start.layers)
     elif start.language_model:
         model, processor = build(start.language_model, start.facenet, start.tower, start.facenet_config,
                                  start.weights())
@@ -191,6 +195,31 @@ def add_marks(tokenizer: Any, text: Any) -> None:
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     tokenizer.padding_side = "left"
     tokenizer.chat_template = CHAT_TEMPLATE.replace(END, tokenizer.eos_token)
+
+
+def deepen(model: EmoReasonForConditionalGeneration, layers: int) -> None:
+    """Give a language model of the Llama kind ``layers`` layers, spread among its own, in place. A new one is a copy of
+    the one before it whose two output projections are 0: at first it passes on what it gets (the growth of Net2Net,
+    Chen et al. 2016, for residual layers). Raises UserError for another kind of model, and for fewer layers."""
+    text = model.model.language_model
+    old = getattr(text, "layers", None)
+    if not old or not all(hasattr(old[0], n) for n in ("self_attn", "mlp")) or not hasattr(old[0].self_attn, "o_proj"):
+        raise UserError("start.layers: only a language model of the Llama kind can be deepened")
+    if layers < len(old):
+        raise UserError(f"start.layers: {layers} is fewer than the {len(old)} that the language model has")
+    out = []
+    for at in range(layers):
+        source = at * len(old) // layers
+        layer = old[source]
+        if at and (at - 1) * len(old) // layers == source:
+            layer = copy.deepcopy(layer)
+            for linear in (layer.self_attn.o_proj, layer.mlp.down_proj):
+                nn.init.zeros_(linear.weight)
+        layer.self_attn.layer_idx = at
+        out.append(layer)
+    text.layers = nn.ModuleList(out)
+    for config in (text.config, model.config.text_config):
+        config.num_hidden_layers = layers
 
 
 def load_part(module: torch.nn.Module, path: str, what: str, prefix: str = "") -> None:
