@@ -144,10 +144,10 @@ def unpacked(course: bytes) -> Clip:
 
 
 def encode(grey: np.ndarray) -> bytes:
-    """Crops (T, S, S) uint8 as one animated WebP."""
+    """Crops (T, S, S) uint8 as one animated WebP, without loss: a frame is the same in every talk that shows it."""
     frames = [Image.fromarray(g).convert("RGB") for g in grey]
     file = io.BytesIO()
-    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], quality=90, method=1)
+    frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], lossless=True, quality=40, method=1)
     return file.getvalue()
 
 

@@ -82,6 +82,25 @@ def test_the_stressed_loss_is_the_weighted_mean(files, tmp_path, monkeypatch):
         assert torch.allclose(trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=2 * count), want / 2, atol=1e-5)
 
 
+def test_a_frozen_facenet_reads_each_face_once():
+    from emoreason.training.memory import FaceMemory, remember_faces
+
+    model, _ = tiny.make()
+    encoder = model.model.encoder
+    pixels = torch.rand(4, 3, 2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    pixels[1], pixels[2, 1:] = pixels[0], 0  # a second completion; a shorter clip
+    plain = encoder(pixels)
+    remember_faces(model)
+    memory = encoder.facenet.mirrored
+    for asked in (10, 20):
+        for one, other in zip(plain, encoder(pixels), strict=True):
+            assert torch.allclose(one, other, atol=1e-5)
+        assert (memory.asked, memory.read) == (asked, 7)
+    small = FaceMemory(encoder.facenet, most=2)
+    small(torch.rand(5, 1, 64, 64))
+    assert len(small._known) == 2
+
+
 def test_config_errors_name_the_key():
     with pytest.raises(UserError, match="unknown key 'lora.rnak'; allowed are rank"):
         load_config(SFT, None, ["data=x", "out=y", "start.checkpoint=z", "lora.rnak=3"])

@@ -12,6 +12,7 @@ from trl import GRPOConfig, GRPOTrainer
 
 from emoreason.errors import ParseError, UserError
 from emoreason.schema import parse
+from emoreason.training.memory import remember_faces
 from emoreason.training.models import begin, train_in_full
 from emoreason.training.rewards import REWARDS
 from emoreason.training.run import Run, finish, fit, read_rows
@@ -51,6 +52,8 @@ def train(config: GRPO) -> Path:
     shared = config.arguments()
     model, processor = begin(config.start)
     native = model.config.model_type == "emoreason"
+    if native and not config.joint:
+        remember_faces(model)
     data = prompts(read_rows(config.data, COLUMNS), config).shuffle(seed=config.seed)
     if config.limit:
         data = data.select(range(min(config.limit, len(data))))

@@ -16,6 +16,7 @@ from trl import SFTConfig, SFTTrainer
 
 from emoreason.errors import UserError
 from emoreason.schema import INTERPRETATION
+from emoreason.training.memory import remember_faces
 from emoreason.training.models import begin, train_in_full
 from emoreason.training.run import Run, finish, fit, read_rows
 
@@ -92,6 +93,8 @@ def train(config: SFT) -> Path:
     shared = config.arguments()
     model, processor = begin(config.start)
     native = model.config.model_type == "emoreason"
+    if native and not config.joint:
+        remember_faces(model)
     if native:
         model.config.dropout = model.model.encoder.config.dropout = tuple(config.dropout)
     if config.full:
