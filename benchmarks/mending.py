@@ -4,8 +4,8 @@
 
 ``#constrain=no``: without the grammar; ``#retries=0``: the first attempt alone, without mending. Questions in turn
 about each face; then, about faces that look clearly emotional to facenet (.6 or more), why they look as they do, and
-why they look as another emotion. Below the table: what the check finds in the matching ones. Seconds are processor
-time. The caches are those of ``emoreason train facenet-data``.
+why they look as another emotion; then pairs of faces, compared. Below the table: what the check finds in the matching
+ones and in the comparisons. Seconds are processor time. The caches are those of ``emoreason train facenet-data``.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from emoreason.records import CROP
 QUESTIONS = ("What does this face show, and why?", "Why does this face look sad?", "Is the smile genuine?",
              "Which action units are active?", "Why does she look happy?", "How sure are you?",
              "Why does he look angry?", "Do you see fear?")
+COMPARE = ("Compare the two faces.", "Which face looks happier?", "How do these two faces differ?",
+           "Do both look the same?", "Which one smiles more?")
 CLEAR = 0.6
 ASKED = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 
@@ -44,12 +46,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+")
     parser.add_argument("--faces", required=True)
-    parser.add_argument("-n", type=int, default=20, help="faces for each of the two figures")
+    parser.add_argument("-n", type=int, default=20, help="faces, or pairs, for each figure")
     args = parser.parse_args()
     with np.load(args.faces) as z:
         greys = z["grey"][np.random.default_rng(3).permutation(len(z["grey"]))]
     faces = [np.repeat(g[..., None], 3, 2) for g in greys]
-    print("| model | fails | processor s an answer | matching why fails | other why fails |\n|---|---|---|---|---|")
+    print("| model | fails | processor s an answer | matching why fails | other why fails | comparison fails |\n"
+          "|---|---|---|---|---|---|")
     found: dict[str, Counter[str]] = {}
     for model in args.models:
         slips = found.setdefault(model, Counter())
@@ -72,7 +75,10 @@ def main() -> None:
                 answer = reasoner.ask(face, f"Why does this face look {BARE[emotion]}?")[0]
                 why[emotion == top].append(fails(answer))
                 slips.update(set(answer.slips) if emotion == top else ())
-        row = (model, share([fails(a) for a in made]), f"{seconds:.2f}", share(why[True]), share(why[False]))
+        pairs = [reasoner.compare(faces[2 * i], faces[2 * i + 1], COMPARE[i % len(COMPARE)]) for i in range(args.n)]
+        slips.update(slip for a in pairs for slip in {*a.slips, *(f"claims AU{u}" for u in a.unsupported)})
+        row = (model, share([fails(a) for a in made]), f"{seconds:.2f}", share(why[True]), share(why[False]),
+               share([fails(a) for a in pairs]))
         print(f"| {' | '.join(row)} |", flush=True)
     for model, slips in found.items():
         print(f"\n{model}:", *(f"  {n} {slip}" for slip, n in slips.most_common()), sep="\n")
