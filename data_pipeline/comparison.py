@@ -18,14 +18,14 @@ from emoreason.data_pipeline.refusals import unreadable
 from emoreason.data_pipeline.sentences import ADJECTIVE, BARE, NOUN
 from emoreason.schema import Explanation, Observation
 
-_MORE = pool("the {one} face looks more {adj}", "{noun} is stronger in the {one} face",
+MORE = pool("the {one} face looks more {adj}", "{noun} is stronger in the {one} face",
              "more {bare}, of the two, is the {one} face", "it is the {one} face that looks more {adj}",
              "the {one} face comes closer to {noun}",
              "of the two, the {one} looks more {adj}")
-_MORE_BARELY = pool("neither face clearly looks {adj}, the {one} a little more than the {two}",
+MORE_BARELY = pool("neither face clearly looks {adj}, the {one} a little more than the {two}",
                     "{noun} is no strong reading for either, but the {one} face comes closer",
                     "if one of them looks {adj}, it is the {one}, and only by a little")
-_NO_MORE = pool("neither looks clearly more {adj} than the other", "the two are about level in {noun}",
+NO_MORE = pool("neither looks clearly more {adj} than the other", "the two are about level in {noun}",
                 "both faces come about equally close to {noun}", "there is no clear difference in {noun}")
 GAP = 0.7  # a difference in intensity worth naming
 _ONLY = pool("only in the {one} face {clause}",
@@ -41,26 +41,26 @@ _ALIKE = pool("{clause} in both faces", "both faces show {cue}, about equally",
               "{cue} {is} much the same in the two faces", "{clause} in the first face and the second alike")
 _NEITHER = pool("{lack} show{s} in neither face", "neither face shows {lack}", "{lack} {is} missing in both faces",
                 "both faces are without {lack}")
-_VERDICT = pool("the first face looks {adj}, the second {adj2}", "the first reads as {noun}, the second as {noun2}",
+VERDICT = pool("the first face looks {adj}, the second {adj2}", "the first reads as {noun}, the second as {noun2}",
                 "from first to second, the look goes from {noun} to {noun2}",
                 "where the first face looks {adj}, the second looks {adj2}",
                 "{noun} fits the first face best, {noun2} the second",
                 "the two differ: the first appears {adj}, the second {adj2}")
-_SAME = pool("both faces look {adj}", "the two faces read the same way, as {noun}",
+SAME = pool("both faces look {adj}", "the two faces read the same way, as {noun}",
              "{noun} is the best reading for both", "the same look, {noun}, appears in both faces",
              "both appear {adj}, with differences in strength")
-_BECAUSE = pool("the main difference is {cue}, [stronger|clearer] in the {one}",
+BECAUSE = pool("the main difference is {cue}, [stronger|clearer] in the {one}",
                 "what sets them apart is {cue} in the {one} face", "{cue} in the {one} face make{s} the difference",
                 "the {one} face stands out by {cue}")
-_EQUAL = pool("their movements hardly differ", "the movements are close to each other",
+EQUAL = pool("their movements hardly differ", "the movements are close to each other",
               "there is little to tell the movements apart", "no movement differs by much")
-_STRONGER = pool("the {one} face is the more expressive one", "overall, more moves in the {one} face",
+STRONGER = pool("the {one} face is the more expressive one", "overall, more moves in the {one} face",
                  "the {one} face shows the stronger expression", "the expression is weaker in the {two} face")
-_PLEASANT = pool("the {one} face looks more pleasant", "in tone the {one} face is the more pleasant one",
+PLEASANT = pool("the {one} face looks more pleasant", "in tone the {one} face is the more pleasant one",
                  "the {two} face looks less pleasant")
-_SURE = pool("the reading of the {one} face is the surer one", "the {two} face is harder to read",
+SURE = pool("the reading of the {one} face is the surer one", "the {two} face is harder to read",
              "the {two} face is read with less confidence")
-_UNSURE = pool("the reading of the {one} face is uncertain", "the {one} face is hard to read",
+UNSURE = pool("the reading of the {one} face is uncertain", "the {one} face is hard to read",
                "for the {one} face this is little more than a guess", "what the {one} face shows stays open")
 _WHICH = ("first", "second")
 
@@ -111,32 +111,32 @@ def _asked(v: Voice, a: Facts, b: Facts, emotion: str | None) -> list[str]:
     first = a.p(emotion) >= b.p(emotion)
     words = {**_order(first), "adj": v.one(ADJECTIVE[emotion]), "bare": BARE[emotion], "noun": NOUN[emotion]}
     if abs(a.p(emotion) - b.p(emotion)) < 0.1:
-        return [v.say(_NO_MORE, **words)]
-    return [v.say(_MORE if max(a.p(emotion), b.p(emotion)) >= 0.3 else _MORE_BARELY, **words)]
+        return [v.say(NO_MORE, **words)]
+    return [v.say(MORE if max(a.p(emotion), b.p(emotion)) >= 0.3 else MORE_BARELY, **words)]
 
 
 def _interpretation(v: Voice, a: Facts, b: Facts, ta: Teller, tb: Teller, gaps: list[int]) -> list[str]:
     words = {"adj": v.one(ADJECTIVE[a.top]), "adj2": v.one(ADJECTIVE[b.top]), "noun": NOUN[a.top], "noun2": NOUN[b.top]}
-    said = [v.say(_SAME if a.top == b.top else _VERDICT, **words)]
+    said = [v.say(SAME if a.top == b.top else VERDICT, **words)]
     big = [x for x in gaps if abs(a.aus[x] - b.aus[x]) >= GAP]
     if big:
         first = a.aus[big[0]] > b.aus[big[0]]
         mine = [x for x in big if (a.aus[x] > b.aus[x]) == first][:2]
         found = (ta if first else tb).cues(mine)
         one = _WHICH[0] if first else _WHICH[1]
-        said.append(v.say(_BECAUSE, cue=found["cues"], s=found["s"], one=one))
+        said.append(v.say(BECAUSE, cue=found["cues"], s=found["s"], one=one))
     else:
-        said.append(v.say(_EQUAL))
+        said.append(v.say(EQUAL))
     extra = []
     if abs(a.activity - b.activity) >= 1.0:
-        extra.append(v.say(_STRONGER, **_order(a.activity > b.activity)))
+        extra.append(v.say(STRONGER, **_order(a.activity > b.activity)))
     if abs(a.valence - b.valence) >= 0.35:
-        extra.append(v.say(_PLEASANT, **_order(a.valence > b.valence)))
+        extra.append(v.say(PLEASANT, **_order(a.valence > b.valence)))
     if abs(a.confidence - b.confidence) >= 0.2:
-        extra.append(v.say(_SURE, **_order(a.confidence > b.confidence)))
+        extra.append(v.say(SURE, **_order(a.confidence > b.confidence)))
     v.rng.shuffle(extra)
     if min(a.confidence, b.confidence) < 0.4:
-        extra.insert(0, v.say(_UNSURE, **_order(a.confidence < b.confidence)))
+        extra.insert(0, v.say(UNSURE, **_order(a.confidence < b.confidence)))
     limit = ta.limit() or tb.limit()
     return said + extra[:1 if limit else 2] + ([limit] if limit and (a.quality or b.quality) else [])
 

@@ -293,7 +293,12 @@ _COMPARE_EMOTION: Pool = pool(
     "tell me which face looks {more}", "is there more {noun} in the second face", "which one would you call {more}",
     "is face two {more}", "did it get {more} from one to the other",
 )
-_MORE = {"anger": ("angrier", "more angry"), "contempt": ("more contemptuous",), "disgust": ("more disgusted",),
+_COMPARE_SMILE: Pool = pool(
+    "which one smiles more", "who smiles more", "which face smiles more", "who has the bigger smile",
+    "in which picture is the smile bigger", "does the second face smile more", "which smile is stronger",
+    "which of the two smiles more", "is the first one smiling more",
+)
+COMPARATIVES = {"anger": ("angrier", "more angry"), "contempt": ("more contemptuous",), "disgust": ("more disgusted",),
          "fear": ("more afraid", "more fearful", "more scared"),
          "happiness": ("happier", "happier", "more cheerful"), "neutral": ("more neutral", "calmer"),
          "sadness": ("sadder", "more sad"), "surprise": ("more surprised",)}
@@ -364,7 +369,7 @@ def wording(kind: str, rng: random.Random, emotion: str | None = None, region: s
     voice = Voice(rng, skew=1.0)
     templates = _DECLINE[topic] if kind == "decline" and topic else _POOLS[kind]
     if kind == "compare" and emotion:
-        templates = _COMPARE_EMOTION
+        templates = _COMPARE_SMILE if emotion == "happiness" and rng.random() < 0.3 else _COMPARE_EMOTION
     nominative, possessive, plural = voice.one(SUBJECTS)
     values = {"s": nominative, "o": _OBJECTS.get(nominative, nominative), "poss": possessive,
               "do": "do" if plural else "does", "is": "are" if plural else "is",
@@ -372,7 +377,7 @@ def wording(kind: str, rng: random.Random, emotion: str | None = None, region: s
     if emotion:
         values["adj"], values["noun"] = voice.one(ADJECTIVES[emotion]), voice.one(NOUNS[emotion])
         values["n"] = "n" if values["adj"][0] in "aeiou" else ""
-        values["more"] = voice.one(_MORE[emotion])
+        values["more"] = voice.one(COMPARATIVES[emotion])
     if region:
         name = values["region"] = voice.one(REGION_WORDS[region])
         many = name in _PLURAL

@@ -106,16 +106,25 @@ def asked_both(face: Seen, rng: random.Random, brief: bool = False) -> Iterator[
 
 
 def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kind: str) -> dict:
-    truth = faces[0].aus
+    """label and aus are of one face; measured is the stronger of two, and each one's own stands in ``seen``."""
+    one = faces[0] if len(faces) == 1 else None
+    known = [_seen(f.facts) for f in faces]
+    strongest = {a: max(k["aus"][a] for k in known) for a in known[0]["aus"]}
+    truth = one.aus if one else None
     return {"images": [f.crop for f in faces], "prompt": [*history, {"role": "user", "content": question}],
-            "completion": [{"role": "assistant", "content": answer}], "label": faces[0].label,
+            "completion": [{"role": "assistant", "content": answer}], "label": one.label if one else None,
             "aus": None if truth is None else json.dumps({str(a): round(v, 2) for a, v in truth.items()}),
-            "measured": json.dumps({str(a): round(v, 2) for a, v in faces[0].facts.aus.items()}), "course": None,
-            "seen": json.dumps(seen(faces[0].facts.emotions, faces[0].facts.pose)), "kind": kind}
+            "measured": json.dumps(strongest), "course": None,
+            "seen": json.dumps(known[0] if one else {"pair": known}), "kind": kind}
+
+
+def _seen(facts: Facts) -> dict[str, Any]:
+    more = {"aus": {str(a): round(v, 2) for a, v in facts.aus.items()}, "valence": round(facts.valence, 2)}
+    return more | seen(facts.emotions, facts.pose)
 
 
 def seen(emotions: Mapping[str, float], pose: Sequence[float]) -> dict[str, Any]:
-    """What facenet saw beside the AUs, for the rewards: probabilities, and yaw, pitch, roll in degrees."""
+    """What facenet saw of a face, for the rewards: probabilities, and yaw, pitch, roll in degrees."""
     return {"emotions": {e: round(p, 3) for e, p in emotions.items()}, "pose": [round(float(v), 1) for v in pose]}
 
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from emoreason import scores
 from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS
+from emoreason.pair_checks import pair_slips
 from emoreason.records import Evidence
 from emoreason.remarks import declined_for, judges_smile, unfounded, unseen, without
 from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
+if TYPE_CHECKING:
+    from emoreason.data_pipeline.facts import Facts
+
 DENIAL = "denies its own conclusion"
 MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
 DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
 ROUNDING = 0.15  # by which a figure in the interpretation may miss what was measured
-GAP = 0.7  # a difference between two faces that must be said of the right one
-_WHOSE = re.compile(r"\b(first|second)\b")
 _SIDE = re.compile(r"\b(left|right)\b")
-_BOTH = re.compile(r"\b(both|neither|alike|same|two)\b")
 _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
 _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
@@ -75,7 +76,9 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
     levels = [e.intensities() for e in known]
     strongest = {a: max(one[a] for one in levels) for a in levels[0]}
     if len(levels) == 2:
-        slips = [*_words(x, strongest), *_sides(x), *_whose(x, levels)]
+        from emoreason.data_pipeline.facts import Facts
+
+        slips = of_two(text, x, [Facts.from_evidence(e) for e in known], question)
     else:
         slips = of_one(text, x, strongest, known[0].poses[0], question)
     slips += conclusion(x, [dict(zip(EMOTIONS, map(float, e.emotions[0]), strict=True)) for e in known])
@@ -89,6 +92,13 @@ def of_one(text: str, x: Explanation, levels: Mapping[int, float], pose: Sequenc
     slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
     slips += [*repeated(text), *contradictions(x, levels), *asked(x, question, levels)]
     return slips if pose is None else slips + unseen(x, pose, question.rpartition("\n")[0])
+
+
+def of_two(text: str, x: Explanation, faces: Sequence[Facts], question: str) -> list[str]:
+    """As ``of_one``, of a comparison of two faces."""
+    strongest = {a: max(f.aus[a] for f in faces) for a in faces[0].aus}
+    slips = [*repeated(text), *twice(x), *_words(x, strongest), *_sides(x)]
+    return slips + pair_slips(x, faces, question.rpartition("\n")[2])
 
 
 def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
@@ -129,9 +139,11 @@ def repeated(text: str) -> list[str]:
 
 
 def twice(x: Explanation) -> list[str]:
-    """Clauses of three words or more that stand twice in one sentence of the interpretation; times and sides may."""
-    out: list[str] = []
-    for sentence in _SENTENCE.split(x.interpretation.lower()):
+    """Clauses of three words or more that stand twice in one sentence of the interpretation; times and sides may. And
+    sentences that stand twice."""
+    sentences = [s.strip() for s in _SENTENCE.split(x.interpretation.lower())]
+    out = [f'says "{s}" twice' for s in dict.fromkeys(sentences) if sentences.count(s) > 1]
+    for sentence in sentences:
         parts = [p.strip(" .") for p in re.split(r",|;|\band\b", sentence)]
         again = {p for p in parts if parts.count(p) > 1 and len(p.split()) > 2 and not re.search(r"\d|\bside$", p)}
         out += [f'says "{p}" twice' for p in sorted(again)]
@@ -236,16 +248,3 @@ def conclusion(x: Explanation, readings: Sequence[Mapping[str, float]]) -> list[
     if x.confidence is not None and abs(x.confidence - p) > MARGIN:
         return ["states a confidence far from the probability"]
     return []
-
-
-def _whose(x: Explanation, levels: Sequence[Mapping[int, float]]) -> list[str]:
-    """Each difference is said of the face that has it: the one named first is the stronger one."""
-    slips = []
-    for o in x.observations:
-        named = _WHOSE.search(o.text.lower())
-        if o.au not in levels[0] or not o.present or named is None or _BOTH.search(o.text.lower()[:named.start()]):
-            continue
-        ahead = levels[0][o.au] - levels[1][o.au]
-        if abs(ahead) >= GAP and (ahead > 0) != (named.group() == "first"):
-            slips.append(f"gives AU{o.au} to the wrong face")
-    return slips

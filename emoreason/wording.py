@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 from emoreason.facs import EMOTION_OF_WORD, PROTOTYPES
@@ -103,15 +104,16 @@ def _descriptions(present: bool) -> tuple[tuple[int, re.Pattern[str]], ...]:
     return tuple(made)
 
 
-def as_pattern(template: str) -> str:
-    """A template of the explanation engine as a pattern: ``[a|b]`` is a choice, ``{pre}`` and its like some words."""
+def as_pattern(template: str, slots: Mapping[str, str] = _SLOT) -> str:
+    """A template of the explanation engine as a pattern: ``[a|b]`` is a choice, ``{pre}`` and its like some words, by
+    ``slots``, else anything."""
     parts = re.split(r"(\[[^\]]*\]|\{\w+\})", template)
     out = ""
     for part in parts:
         if part.startswith("["):
             out += f"(?:{'|'.join(map(re.escape, part[1:-1].split('|')))})"
         elif part.startswith("{"):
-            out += _SLOT.get(part.strip("{}"), ANY)
+            out += slots.get(part.strip("{}"), ANY)
         else:
             out += re.escape(part)
     return rf"\b{out}\b"

@@ -83,6 +83,37 @@ def test_two_faces():
     assert "other looks" in check(text.format(one="first", looks="sadness, happiness"), [HAPPY, SAD]).slips[0]
 
 
+@pytest.mark.parametrize(("seen", "said", "slip"), [
+    ("The lip corners rise in both, more so in the first face (AU12, 3.0)", "They differ.", "gives AU12 to both"),
+    ("Only in the second face the lip corners are pulled down (AU15, 2.4)", "They differ.", None),
+    ("Both faces show the lowered lip corners (AU15, 2.4)", "They differ.", "gives AU15 to both"),
+    ("Only in the first face the cheeks are raised (AU12, 3.0)", "They differ.", "describes AU6 and marks AU12"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "The second face looks more happy.", "looks more happy"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "The first face looks more happy.", None),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "The first face looks happy, the second happy.", "the second happy"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "Both faces look happy.", "both faces look happy"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)",
+     "The main difference is the raised lip corners, stronger in the second.", "the main difference"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)",
+     "The main difference is the raised lip corners, stronger in the first.", None),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "They differ. They differ.", 'says "they differ." twice'),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "No movement differs by much.", "no movement differs"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "The second face is the more expressive one.", "more expressive"),
+])
+def test_what_a_comparison_says_of_each(seen, said, slip):
+    text = f"<think>Key observations: {seen}. Interpretation: {said} Confidence: 0.7.</think><answer>happiness, sadness</answer>"
+    found = check(text, [HAPPY, SAD], "Compare the two faces.")
+    assert found.unsupported == ()
+    assert found.slips == () if slip is None else slip in found.slips[0]
+
+
+def test_a_comparison_answers_what_was_asked():
+    text = ("<think>Key observations: Only in the first face the lip corners are raised (AU12, 3.0). Interpretation: The first face looks more "
+            "happy. Confidence: 0.7.</think><answer>happiness, sadness</answer>")
+    assert not check(text, [HAPPY, SAD], "Which one smiles more?").fails
+    assert check(text, [HAPPY, SAD], "Which face looks angrier?").slips == ("does not speak of anger",)
+
+
 def test_the_engine_passes():
     rng = random.Random(4)
     failed = total = 0

@@ -107,6 +107,16 @@ def test_words_are_held_against_measurement_marks_and_themselves():
         assert rewards.words_reward(turned, measured=[level], seen=[json.dumps(view)]) == [worth]
 
 
+def test_words_about_two_faces_are_held_against_each():
+    one = {"aus": {str(a): v for a, v in cheats.FACE.items()}, "emotions": {"sadness": 0.8}, "valence": -0.5, "pose": [0, 0, 0]}
+    other = {"aus": {str(a): 0.0 for a in cheats.FACE}, "emotions": {"neutral": 0.9}, "valence": 0.0, "pose": [0, 0, 0]}
+    texts = [f"<think>Key observations: Only in the {which} face the brows are lowered (AU4, 2.1). Interpretation: The first face looks sad, the "
+             f"second {look}. Confidence: 0.8.</think><answer>sadness, neutral</answer>"
+             for which, look in (("first", "neutral"), ("second", "neutral"), ("first", "sad"))]
+    levels, seen = json.dumps(one["aus"]), json.dumps({"pair": [one, other]})
+    assert rewards.words_reward(texts, measured=[levels] * 3, seen=[seen] * 3) == [1.0, 0.5, 0.5]
+
+
 def test_conversational_completions_are_read():
     assert rewards.format_reward([[{"role": "assistant", "content": render(HONEST)}]]) == [1.0]
 

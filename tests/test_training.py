@@ -12,6 +12,7 @@ from datasets import Dataset, load_dataset
 from PIL import Image
 
 from emoreason.errors import UserError
+from emoreason.facs import MEASURED_AUS
 from emoreason.training import rewards
 from emoreason.training.config import load as load_config
 from emoreason.training.grpo import GRPO
@@ -156,6 +157,23 @@ def test_one_grpo_step_moves_every_projector(files, tmp_path, monkeypatch):
                                       "steps=1", "warmup=0", "longest=12", "lr=0.01", "half=false", "rewards={letters: 1.0}"])
     out = train(config)
     assert moved(load(str(files / "start"))[0], load(str(out))[0]) == {*PROJECTORS, "language_model"} - {"absent"}
+
+
+@pytest.mark.slow
+def test_grpo_compares_two_faces_beside_questions_about_one(files, tmp_path, monkeypatch):
+    from emoreason.training.grpo import train
+
+    rows = load_dataset("parquet", data_files=str(files / "rows.parquet"), split="train").to_list()[:4]
+    seen = {"aus": {str(a): 0.0 for a in MEASURED_AUS}, "emotions": {"neutral": 1.0}, "valence": 0.0, "pose": [0, 0, 0]}
+    rows = [r | {"seen": json.dumps(seen)} for r in rows]
+    rows += [r | {"images": r["images"] * 2, "seen": json.dumps({"pair": [seen, seen]}), "kind": "compare", "label": None} for r in rows]
+    Dataset.from_list(rows).to_parquet(str(tmp_path / "rows.parquet"))
+    judged = []
+    words = rewards.words_reward
+    monkeypatch.setitem(rewards.REWARDS, "words", lambda completions, **more: judged.extend(more["seen"]) or words(completions, **more))
+    train(load_config(GRPO, None, [f"start.checkpoint={files}/start", f"data={tmp_path}/rows.parquet", f"out={tmp_path}/grpo", "group=2", "batch=8",
+                                   "steps=2", "longest=12", "rewards={words: 1.0}"]))
+    assert {"pair" in json.loads(s) for s in judged} == {True, False}
 
 
 @pytest.mark.slow

@@ -107,17 +107,21 @@ def check(config: GRPO) -> None:
 
 
 def prompts(data: Dataset, config: GRPO) -> Dataset:
-    """Rows about one face or clip, of the wanted kinds, with ``abstain``: whether the right answer is to conclude
-    nothing (a refusal, a face that cannot be read). Such rows are judged by that alone. Raises UserError when none is
-    left."""
+    """Rows of the wanted kinds about one face, a clip, or two faces with what was seen of each, with ``abstain``:
+    whether the right answer is to conclude nothing (a refusal, a face that cannot be read). Such rows are judged by
+    that alone. Raises UserError when none is left."""
     known = sorted(set(data["kind"])) if "kind" in data.column_names else []
     unknown = [k for k in config.kinds if k not in known]
     if unknown:
         raise UserError(f"kinds: the data has no {unknown[0]!r}; allowed are {', '.join(known)}")
     kinds = set(config.kinds or known)
-    data = data.filter(lambda images, kind: len(images) == 1 and kind in kinds, input_columns=["images", "kind"])
+
+    def known_of(row: dict[str, Any]) -> bool:
+        return row["kind"] in kinds and (len(row["images"]) == 1 or '"pair"' in (row.get("seen") or ""))
+
+    data = data.filter(known_of)
     if not len(data):
-        raise UserError(f"data {config.data} has no row about one face")
+        raise UserError(f"data {config.data} has no row that can be judged")
     return data.map(judged_by).remove_columns(["completion", "kind"])
 
 

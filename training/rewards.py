@@ -12,14 +12,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emoreason import scores
-from emoreason.checks import DENIAL, Checked, conclusion, of_one
+from emoreason.checks import DENIAL, Checked, conclusion, of_one, of_two
 from emoreason.clip_checks import check_clip
 from emoreason.clips import Clip
 from emoreason.errors import ParseError
 from emoreason.schema import Explanation, parse
+
+if TYPE_CHECKING:
+    from emoreason.data_pipeline.facts import Facts
 
 Reward = Callable[..., list[float | None]]
 LONGEST = 1400  # characters of a completion from which on the length reward is 0
@@ -52,6 +55,13 @@ def _clip(course: bytes) -> Clip:
     from emoreason.data_pipeline.clip_talks import unpacked
 
     return unpacked(course)
+
+
+def _facts(one: dict[str, Any]) -> Facts:
+    from emoreason.data_pipeline.facts import Facts
+
+    aus = {int(a): v for a, v in one["aus"].items()}
+    return Facts(aus, {}, one["emotions"], one["valence"], pose=tuple(one["pose"]))
 
 
 def over_time(completions: Sequence[Any], course: Sequence[bytes | None] | None,
@@ -107,9 +117,9 @@ def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
                  course: Sequence[bytes | None] | None = None, prompts: Sequence[Any] | None = None,
                  seen: Sequence[str | None] | None = None, **_: Any) -> list[float | None]:
     """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), against what else
-    it has ``seen`` (JSON of "pose", "emotions"), of a clip against its ``course``, against the marks or themselves, or
-    leave out of what was asked (``checks``, ``clip_checks``), down to -1; -1 for text that denies its own conclusion or
-    does not parse."""
+    it has ``seen`` (JSON of "pose", "emotions", or for two faces "pair", such and "aus" of each), of a clip against its
+    ``course``, against the marks or themselves, or leave out of what was asked (``checks``, ``clip_checks``), down to
+    -1; -1 for text that denies its own conclusion or does not parse."""
     out: list[float | None] = []
     questions = map(_question, prompts or [""] * len(completions))
     clips = over_time(completions, course, prompts)
@@ -121,8 +131,10 @@ def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
         elif clip is not None:
             slips = clip.slips
         else:
-            slips = of_one(_text(c), x, levels or {}, view.get("pose"), question)
-            slips += conclusion(x, [view["emotions"]] if "emotions" in view else [])
+            pair = view.get("pair")
+            slips = (of_two(_text(c), x, [_facts(one) for one in pair], question) if pair
+                     else of_one(_text(c), x, levels or {}, view.get("pose"), question))
+            slips += conclusion(x, [one["emotions"] for one in pair or [view] if "emotions" in one])
         out.append(None if levels is None else -1.0 if DENIAL in slips else max(-1.0, 1.0 - 0.5 * len(slips)))
     return out
 
