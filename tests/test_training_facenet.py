@@ -1,7 +1,10 @@
 """The trainer of the face network on tiny caches: what it writes, and that it goes on as if it had not been stopped."""
 
 import json
+import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -30,9 +33,13 @@ def caches(tmp_path):
 
 
 def settings(caches, out, *more):
-    return load_config(facenet.FaceNetTraining, None, [
+    return load_config(facenet.FaceNetTraining, None, [*settings_list(caches, out), *more])
+
+
+def settings_list(caches, out):
+    return [
         f"real={caches}/faces.npz", f"validation={caches}/faces.npz", f"renders={caches}/renders.npz", f"render_validation={caches}/renders.npz",
-        f"out={out}", "epochs=2", "batch=4", "render_batch=4", "lr=0.01", "save_every=1", "bf16=false", f"net={json.dumps(tiny.FACENET)}", *more])
+        f"out={out}", "epochs=2", "batch=4", "render_batch=4", "lr=0.01", "save_every=1", "bf16=false", f"net={json.dumps(tiny.FACENET)}"]
 
 
 def test_it_goes_on_as_if_it_had_not_stopped(caches, tmp_path, monkeypatch):
@@ -56,6 +63,31 @@ def test_it_goes_on_as_if_it_had_not_stopped(caches, tmp_path, monkeypatch):
     a, b = (load_file(tmp_path / n / "facenet.safetensors") for n in ("whole", "parts"))
     assert all(np.allclose(a[k].float(), b[k].float(), atol=2e-3) for k in a)
     assert (tmp_path / "parts" / "curves.png").read_bytes()[:4] == b"\x89PNG" and list((tmp_path / "parts" / "runs").glob("events*"))
+
+
+def test_two_processes_share_a_batch(caches, tmp_path):
+    """Three steps of 2 x 2 faces and renders: both end with the same weights, every face is seen once an epoch."""
+    script = tmp_path / "run.py"
+    script.write_text(f"""
+import os, json, torch
+from emoreason.training import facenet
+from emoreason.training.config import load
+real, rows, nets = facenet.step_losses, [], []
+def seen(*args):
+    rows.extend(args[4].tolist())
+    nets[:] = [args[0]]
+    return real(*args)
+facenet.step_losses = seen
+facenet.train(load(facenet.FaceNetTraining, None, {settings_list(caches, tmp_path / "out")!r} + ["batch=2", "render_batch=2", "epochs=1"]))
+kept = {{"rows": rows, "weights": [p.double().sum().item() for p in nets[0].parameters()]}}
+open({str(tmp_path)!r} + "/rank" + os.environ["RANK"], "w").write(json.dumps(kept))
+""")
+    subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)], check=True,
+                   env=os.environ | {"OMP_NUM_THREADS": "1"}, timeout=240)
+    first, second = (json.loads((tmp_path / f"rank{i}").read_text()) for i in (0, 1))
+    assert first["weights"] == second["weights"]
+    assert sorted(first["rows"] + second["rows"]) == list(range(12))
+    assert (tmp_path / "out" / "facenet.safetensors").is_file()
 
 
 def test_a_missing_cache_is_named(caches):

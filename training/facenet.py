@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.training.facenet_losses import Losses, Reverse, Weights, augment, mirror_labels
 from emoreason.training.interrupt import Interrupt
 from emoreason.training.precision import in_bf16
+from emoreason.training.together import Together
 
 
 @dataclass
@@ -110,7 +112,9 @@ def evaluate(net: FaceNet, faces: dict[str, Tensor], renders: dict[str, Tensor] 
 
 def train(config: FaceNetTraining) -> dict[str, float]:
     """Run the training; writes facenet.safetensors (fp16, averaged weights), metrics.json, state.pt and curves.png. A
-    second call goes on from state.pt, in the middle of an epoch too. Ctrl-C saves."""
+    second call goes on from state.pt, in the middle of an epoch too. Ctrl-C saves. Under torchrun every process takes
+    ``batch`` and ``render_batch`` pictures a step; returns {} from all but the first."""
+    crew = Together()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(config.seed)
     torch.backends.cudnn.benchmark = True
@@ -130,7 +134,7 @@ def train(config: FaceNetTraining) -> dict[str, float]:
     critic = nn.Linear(config.net.widths[-1], people).to(device)
     params = list(net.parameters()) + list(critic.parameters())
     optimiser = torch.optim.SGD(params, config.lr, momentum=0.9, nesterov=True, weight_decay=config.weight_decay)
-    per_epoch = max(1, len(index) // config.batch)
+    per_epoch = max(1, len(index) // (config.batch * crew.world))
     total = config.epochs * per_epoch
     average = torch.optim.swa_utils.AveragedModel(
         net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema), use_buffers=True)
@@ -143,7 +147,7 @@ def train(config: FaceNetTraining) -> dict[str, float]:
         for name, part in parts.items():
             part.load_state_dict(state.pop(name))
         at |= state
-    start, result, history = time.time(), {}, at["history"]
+    start, passed, result, history = time.time(), 0.0, {}, at["history"]
     from emoreason.training.run import curves
 
     def keep(epoch: int, step: int, sums: dict[str, Tensor]) -> None:
@@ -152,34 +156,40 @@ def train(config: FaceNetTraining) -> dict[str, float]:
         (out_dir / "state.tmp").replace(out_dir / "state.pt")
         curves(history, out_dir / "curves.png")
 
-    with SummaryWriter(str(out_dir / "runs")) as board, Interrupt() as stop:
+    writer: Any = SummaryWriter(str(out_dir / "runs")) if crew.first else nullcontext()
+    with writer as board, Interrupt() as stop:
         for epoch in range(at["epoch"], config.epochs):
             torch.manual_seed(config.seed * 1000 + epoch)
             net.train()
             order = index[torch.randperm(len(index), device=device)]
             sums: dict[str, Tensor] = {}
             first = at["step"] if epoch == at["epoch"] else 0
-            if first:
+            if not crew.first:  # other views, other renders
+                torch.manual_seed((config.seed * 1000 + epoch) * 1000 + crew.rank * 100 + first)
+            elif first:
                 torch.set_rng_state(at["random"])
+            if first:
                 sums = {k: v.to(device) for k, v in at["sums"].items()}
             for i in range(first, per_epoch):
-                done = max((epoch * per_epoch + i) / total, min(1.0, (time.time() - start) / config.limit_s))
+                done = max((epoch * per_epoch + i) / total, min(1.0, passed / config.limit_s))
                 rate = config.lr * min(1.0, done / 0.1 + 0.01) * 0.5 * (1 + math.cos(math.pi * done))
                 optimiser.param_groups[0]["lr"] = rate
-                log = step_losses(net, critic, real, renders, order[i * config.batch:(i + 1) * config.batch], losses,
-                                  config, half)
+                mine = (i * crew.world + crew.rank) * config.batch
+                log = step_losses(net, critic, real, renders, order[mine:mine + config.batch], losses, config, half)
                 optimiser.zero_grad(set_to_none=True)
                 torch.stack(list(log.values())).sum().backward()
+                stopping, passed = crew.average(params, float(stop.asked), time.time() - start)
                 nn.utils.clip_grad_norm_(net.parameters(), 5.0)
                 optimiser.step()
                 average.update_parameters(net)
                 for k, v in log.items():
                     sums[k] = sums.get(k, 0) + v.detach()
-                if stop.asked:
-                    keep(epoch, i + 1, sums)
+                if stopping:
+                    if crew.first:
+                        keep(epoch, i + 1, sums)
                     raise KeyboardInterrupt
-            last = epoch + 1 == config.epochs or time.time() - start > config.limit_s
-            if last or (epoch + 1) % config.save_every == 0:
+            last = epoch + 1 == config.epochs or passed > config.limit_s
+            if crew.first and (last or (epoch + 1) % config.save_every == 0):
                 result = evaluate(average.module, val, render_val)
                 shown = {k: round(v, 4) for k, v in result.items() if not k.startswith("f1_")}
                 means = {k: round(v.item() / per_epoch, 3) for k, v in sums.items()}
@@ -193,7 +203,7 @@ def train(config: FaceNetTraining) -> dict[str, float]:
                 keep(epoch + 1, 0, {})
             if last:
                 break
-    if config.folds:
+    if config.folds and crew.first:
         held = torch.arange(len(real["grey"]), device=device) % config.folds == config.fold
         probabilities = predict(average.module, real["grey"][held])["emotion"].softmax(-1)
         np.savez(out_dir / "soft.npz", rows=held.nonzero()[:, 0].cpu().numpy(), soft=probabilities.cpu().numpy())
