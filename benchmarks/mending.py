@@ -75,7 +75,8 @@ def main() -> None:
                 answer = reasoner.ask(face, f"Why does this face look {BARE[emotion]}?")[0]
                 why[emotion == top].append(fails(answer))
                 slips.update(set(answer.slips) if emotion == top else ())
-        pairs = [reasoner.compare(faces[2 * i], faces[2 * i + 1], COMPARE[i % len(COMPARE)]) for i in range(args.n)]
+        pairs = [reasoner.compare(faces[2 * i], faces[2 * i + 1], COMPARE[i % len(COMPARE)])
+                 for i in range(min(args.n, len(faces) // 2))]
         slips.update(slip for a in pairs for slip in {*a.slips, *(f"claims AU{u}" for u in a.unsupported)})
         row = (model, share([fails(a) for a in made]), f"{seconds:.2f}", share(why[True]), share(why[False]),
                share([fails(a) for a in pairs]))

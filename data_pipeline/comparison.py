@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import random
 
-from emoreason.data_pipeline.facts import Facts
+from emoreason.data_pipeline.facts import ABSENT, Facts
 from emoreason.data_pipeline.grammar import Voice, pool, sentence
 from emoreason.data_pipeline.phrases import PLACE, WORDS
 from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.reading import Teller
 from emoreason.data_pipeline.refusals import unreadable
 from emoreason.data_pipeline.sentences import ADJECTIVE, BARE, NOUN
+from emoreason.facs import PRESENT
 from emoreason.schema import Explanation, Observation
 
 MORE = pool("the {one} face looks more {adj}", "{noun} is stronger in the {one} face",
@@ -28,16 +29,16 @@ MORE_BARELY = pool("neither face clearly looks {adj}, the {one} a little more th
 NO_MORE = pool("neither looks clearly more {adj} than the other", "the two are about level in {noun}",
                 "both faces come about equally close to {noun}", "there is no clear difference in {noun}")
 GAP = 0.7  # a difference in intensity worth naming
-_ONLY = pool("only in the {one} face {clause}",
+ONLY = pool("only in the {one} face {clause}",
              "in the {one} face {clause}, in the {two} [this is missing|nothing of it shows|this does not show]",
              "{clause} in the {one} face only",
              "the {one} face alone shows {cue}", "{cue} show{s} in the {one} face, not in the {two}")
-_ONE_MORE = pool("{clause} in both, more so in the {one} face", "both faces show {cue}, the {one} more strongly",
+ONE_MORE = pool("{clause} in both, more so in the {one} face", "both faces show {cue}, the {one} more strongly",
                  "{cue} {is} stronger in the {one} face than in the {two}",
                  "{clause} in both, but further in the {one}")
-_ONE_HINT = pool("in the {one} face {clause}, in the {two} hardly if at all", "{cue} {is} clear only in the {one} face",
+ONE_HINT = pool("in the {one} face {clause}, in the {two} hardly if at all", "{cue} {is} clear only in the {one} face",
                  "the {one} face shows {cue} far more than the {two}")
-_ALIKE = pool("{clause} in both faces", "both faces show {cue}, about equally",
+ALIKE = pool("{clause} in both faces", "both faces show {cue}, about equally",
               "{cue} {is} much the same in the two faces", "{clause} in the first face and the second alike")
 _NEITHER = pool("{lack} show{s} in neither face", "neither face shows {lack}", "{lack} {is} missing in both faces",
                 "both faces are without {lack}")
@@ -62,6 +63,13 @@ SURE = pool("the reading of the {one} face is the surer one", "the {two} face is
              "the {two} face is read with less confidence")
 UNSURE = pool("the reading of the {one} face is uncertain", "the {one} face is hard to read",
                "for the {one} face this is little more than a guess", "what the {one} face shows stays open")
+SMILES = pool("the {one} face smiles more", "the smile is bigger in the {one} face",
+              "of the two, the {one} smiles more", "it is the {one} face that smiles more")
+SMILES_ALONE = pool("only the {one} face smiles", "the {one} face smiles, the {two} does not",
+                    "there is a smile in the {one} face only")
+SMILES_ALIKE = pool("both smile about equally", "the two smiles are about equally strong")
+SMILES_LEVEL = pool("neither smile is clearly bigger than the other", "the smiles do not clearly differ")
+SMILES_NOT = pool("neither face smiles", "there is no smile in either face")
 _WHICH = ("first", "second")
 
 
@@ -82,7 +90,8 @@ def compare(a: Facts, b: Facts, question: Question, rng: random.Random) -> Expla
         observations.append(Observation(x, None, "both", False, None, text[0].upper() + text[1:]))
     if voice.chance(0.5):
         observations.sort(key=lambda o: PLACE[o.au])
-    said = _asked(voice, a, b, question.emotion) + _interpretation(voice, a, b, ta, tb, gaps)
+    said = _smiles(voice, a, b) if question.au == 12 else _asked(voice, a, b, question.emotion)
+    said += _interpretation(voice, a, b, ta, tb, gaps)
     return Explanation(tuple(observations), " ".join(sentence(s) for s in said),
                        ", ".join(dict.fromkeys((a.top, b.top))), min(a.confidence, b.confidence))
 
@@ -96,11 +105,11 @@ def _difference(v: Voice, a: Facts, b: Facts, x: int) -> Observation:
              "is": "are" if many else "is"}
     gap = strong.aus[x] - weak.aus[x]
     if x in weak.absent:
-        text = v.say(_ONLY, **words)
+        text = v.say(ONLY, **words)
     elif x not in weak.present:
-        text = v.say(_ONE_HINT if gap >= GAP else _ALIKE, **words)
+        text = v.say(ONE_HINT if gap >= GAP else ALIKE, **words)
     else:
-        text = v.say(_ONE_MORE if gap >= GAP else _ALIKE, **words)
+        text = v.say(ONE_MORE if gap >= GAP else ALIKE, **words)
     return Observation(x, strong.aus[x], strong.sides.get(x, "both"), True, None, text[0].upper() + text[1:])
 
 
@@ -113,6 +122,17 @@ def _asked(v: Voice, a: Facts, b: Facts, emotion: str | None) -> list[str]:
     if abs(a.p(emotion) - b.p(emotion)) < 0.1:
         return [v.say(NO_MORE, **words)]
     return [v.say(MORE if max(a.p(emotion), b.p(emotion)) >= 0.3 else MORE_BARELY, **words)]
+
+
+def _smiles(v: Voice, a: Facts, b: Facts) -> list[str]:
+    """Which face smiles more, by AU12."""
+    first, second = a.aus[12], b.aus[12]
+    words = _order(first >= second)
+    if max(first, second) < PRESENT:
+        return [v.say(SMILES_NOT)]
+    if abs(first - second) < GAP:
+        return [v.say(SMILES_ALIKE if min(first, second) >= PRESENT else SMILES_LEVEL)]
+    return [v.say(SMILES_ALONE if min(first, second) < ABSENT else SMILES, **words)]
 
 
 def _interpretation(v: Voice, a: Facts, b: Facts, ta: Teller, tb: Teller, gaps: list[int]) -> list[str]:

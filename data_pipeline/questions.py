@@ -369,7 +369,9 @@ def wording(kind: str, rng: random.Random, emotion: str | None = None, region: s
     voice = Voice(rng, skew=1.0)
     templates = _DECLINE[topic] if kind == "decline" and topic else _POOLS[kind]
     if kind == "compare" and emotion:
-        templates = _COMPARE_SMILE if emotion == "happiness" and rng.random() < 0.3 else _COMPARE_EMOTION
+        templates = _COMPARE_EMOTION
+    if kind == "compare" and au_number == 12:
+        templates = _COMPARE_SMILE
     nominative, possessive, plural = voice.one(SUBJECTS)
     values = {"s": nominative, "o": _OBJECTS.get(nominative, nominative), "poss": possessive,
               "do": "do" if plural else "does", "is": "are" if plural else "is",
@@ -459,9 +461,12 @@ def draw(rng: random.Random, concluded: str, rivals: tuple[str, ...], present: t
 
 
 def draw_compare(rng: random.Random, looks: tuple[str, ...]) -> Question:
-    """A question about two faces; a third of them ask which one looks more like an emotion, mostly one of ``looks``."""
-    emotion = None
-    if rng.random() < 0.35:
+    """A question about two faces; a third of them ask which one looks more like an emotion, mostly one of ``looks``,
+    some which one smiles more (AU12)."""
+    emotion, draw = None, rng.random()
+    if draw > 0.92:
+        return Question("compare", wording("compare", rng, au_number=12), au=12)
+    if draw < 0.35:
         choices = looks if rng.random() < 0.7 else EMOTIONS
         emotion = choices[int(rng.random() * len(choices))]
     return Question("compare", wording("compare", rng, emotion), emotion)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,6 +39,7 @@ _PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
 _LIST = re.compile(r"\b(?:AUs|action units|FACS code)\b|\b(?:code|score) this face\b", re.I)
 _PLACE = re.compile(r"\b(?:in|at|around|of) the\b", re.I)  # a question about one region
 _LISTED = 1.5  # from this intensity on a list of the action units cannot leave one out
+_LEVEL = re.compile(r"\bneither\b|\bno (?:clear difference|strong reading)\b")  # of two faces: no denial of a look
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
 
 
@@ -97,7 +98,10 @@ def of_one(text: str, x: Explanation, levels: Mapping[int, float], pose: Sequenc
 def of_two(text: str, x: Explanation, faces: Sequence[Facts], question: str) -> list[str]:
     """As ``of_one``, of a comparison of two faces."""
     strongest = {a: max(f.aus[a] for f in faces) for a in faces[0].aus}
-    slips = [*repeated(text), *twice(x), *_words(x, strongest), *_sides(x)]
+    slips = [*repeated(text), *twice(x), *_words(x, strongest), *_sides(x), *_named_twice(x)]
+    slips += _figures(x, [(a, v) for f in faces for a, v in f.aus.items()])
+    said = [s for s in _SENTENCE.split(x.interpretation) if not _LEVEL.search(s.lower())]
+    slips += [DENIAL] * denies(replace(x, interpretation=" ".join(said)))
     return slips + pair_slips(x, faces, question.rpartition("\n")[2])
 
 
@@ -127,7 +131,7 @@ def denies(x: Explanation) -> bool:
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
-    return [*marks(x), *_words(x, levels), *_figures(x, levels), *unfounded(x, levels), *_itself(x), *twice(x)]
+    return [*marks(x), *_words(x, levels), *_figures(x, levels.items()), *unfounded(x, levels), *_itself(x), *twice(x)]
 
 
 def repeated(text: str) -> list[str]:
@@ -155,10 +159,10 @@ def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
             if levels.get(a, 5.0) < scores.GREY]
 
 
-def _figures(x: Explanation, levels: Mapping[int, float]) -> list[str]:
+def _figures(x: Explanation, levels: Iterable[tuple[int, float]]) -> list[str]:
     """Figures in the interpretation that neither were measured, on the AUs that their sentence names (on any, where it
     names none), nor are the observations' own."""
-    known = [*levels.items(), *((o.au, o.intensity) for o in x.observations if o.intensity is not None)]
+    known = [*levels, *((o.au, o.intensity) for o in x.observations if o.intensity is not None)]
     slips = []
     for sentence in _SENTENCE.split(x.interpretation):
         low = sentence.lower()
@@ -175,9 +179,7 @@ def _itself(x: Explanation) -> list[str]:
     slips = [f"speaks of AU{a}, which it calls absent" for a in sorted(spoken_aus(x.interpretation) & away)]
     if 12 in x.present and _UNSMILING.search(x.interpretation.lower()):
         slips.append("sees AU12 and no smile")
-    for sentence in _SENTENCE.split(x.interpretation):
-        named = [a for _, _, a in mentions(sentence)]
-        slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
+    slips += _named_twice(x)
     looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(x.interpretation.lower())} - {None, *x.emotions}
     slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
     for look, lacking in filter(None, map(wanted, _SENTENCE.split(x.interpretation))):
@@ -187,6 +189,14 @@ def _itself(x: Explanation) -> list[str]:
               if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
+
+
+def _named_twice(x: Explanation) -> list[str]:
+    slips = []
+    for sentence in _SENTENCE.split(x.interpretation):
+        named = [a for _, _, a in mentions(sentence)]
+        slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
+    return slips
 
 
 def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[str]:

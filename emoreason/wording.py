@@ -88,8 +88,9 @@ def may_want(look: str) -> frozenset[int]:
     return frozenset().union(*PROTOTYPES.get(look, ()), *NEEDS[look])
 
 
-ANY = r"[\w,() -]+?"  # what a slot of a template may hold
-_SLOT = {"pre": r"(?!not\b)[\w-]+(?: (?!not\b)[\w-]+){0,2}?", "post": r"[\w ]+?", "side": r"\w+", "adj": r"[\w ]+?"}
+ANY = r"[\w,() -]{1,90}?"  # what a slot of a template may hold
+_SLOT = {"pre": r"(?!not\b)[\w-]+(?: (?!not\b)[\w-]+){0,2}?", "post": r"[\w ]{1,40}?", "side": r"\w+",
+         "adj": r"[\w ]{1,40}?"}
 
 
 @cache

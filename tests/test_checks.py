@@ -97,6 +97,14 @@ def test_two_faces():
     ("Only in the first face the lip corners are raised (AU12, 3.0)",
      "The main difference is the raised lip corners, stronger in the first.", None),
     ("Only in the first face the lip corners are raised (AU12, 3.0)", "They differ. They differ.", 'says "they differ." twice'),
+    ("Unlike the second face, the first shows raised lip corners (AU12, 3.0)", "They differ.", None),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "The second face smiles more.", "smiles more"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "Neither face smiles.", "neither face smiles"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "Happiness does not fit.", "denies its own conclusion"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "AU12 reaches 4.9.", "4.9"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)",
+     "The raised lip corners in the second face make the difference.", "make the difference"),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "The main difference is AU16, stronger in the first.", None),
     ("Only in the first face the lip corners are raised (AU12, 3.0)", "No movement differs by much.", "no movement differs"),
     ("Only in the first face the lip corners are raised (AU12, 3.0)", "The second face is the more expressive one.", "more expressive"),
 ])
@@ -110,21 +118,25 @@ def test_what_a_comparison_says_of_each(seen, said, slip):
 def test_a_comparison_answers_what_was_asked():
     text = ("<think>Key observations: Only in the first face the lip corners are raised (AU12, 3.0). Interpretation: The first face looks more "
             "happy. Confidence: 0.7.</think><answer>happiness, sadness</answer>")
-    assert not check(text, [HAPPY, SAD], "Which one smiles more?").fails
+    assert check(text, [HAPPY, SAD], "Which one smiles more?").slips == ("does not speak of the smile",)
+    assert not check(text.replace("looks more happy", "smiles more"), [HAPPY, SAD], "Which one smiles more?").fails
+    assert not check("<think>Interpretation: I cannot say.</think><answer>none</answer>", [HAPPY, SAD], "Which face looks angrier?").fails
     assert check(text, [HAPPY, SAD], "Which face looks angrier?").slips == ("does not speak of anger",)
 
 
 def test_the_engine_passes():
     rng = random.Random(4)
-    failed = total = 0
+    failed = total = compared = 0
     for _ in range(300):
         one, two = random_facts(rng), random_facts(rng)
         texts = [(render(x), [of(one)], note(one.quality) + q.text) for q, x in dialogue(one, rng, 1)]
         question = ask_compare(one, two, rng)
         texts.append((render(compare(one, two, question, rng)), [of(one), of(two)], question.text))
-        failed += sum(check(text, evidence, asked).fails for text, evidence, asked in texts)
+        fails = [check(text, evidence, asked).fails for text, evidence, asked in texts]
+        failed, compared = failed + sum(fails), compared + fails[-1]
         total += len(texts)
     assert failed <= 0.03 * total
+    assert compared <= 0.02 * total / 2
 
 
 @pytest.mark.parametrize(("pose", "noted", "said", "fails"), [

@@ -6,7 +6,7 @@ from functools import partial
 from types import SimpleNamespace
 
 import pytest
-from test_checks import HAPPY, TEXT, measured
+from test_checks import HAPPY, SAD, TEXT, measured
 
 from emoreason.checks import check, first_fault
 from emoreason.engines import Completion, Request
@@ -51,6 +51,18 @@ def test_where_the_first_fault_is(text, kept):
     assert found.fails == (kept is not None)
     if kept is not None:
         assert text[:first_fault(found, judge)].endswith(kept) and (kept or not first_fault(found, judge))
+
+
+@pytest.mark.parametrize(("spoiled", "kept"), [
+    ("No movement differs by much.", "The first face looks happy, the second sad."), ("The second face looks more happy.", "sad."),
+    ("AU12 reaches 4.9.", "sad."),
+])
+def test_the_first_fault_of_a_comparison(spoiled, kept):
+    text = ("<think>Key observations: Only in the first face the lip corners are raised (AU12, 3.0). Interpretation: The first face looks "
+            f"happy, the second sad. {spoiled} Confidence: 0.7.</think><answer>happiness, sadness</answer>")
+    judge_two = partial(check, evidence=[HAPPY, SAD], question="Which face looks happier?")
+    found = judge_two(text)
+    assert found.fails and text[:first_fault(found, judge_two)].endswith(kept)
 
 
 def test_what_is_observed_twice_is_taken_out():

@@ -98,6 +98,8 @@ def test_a_deeper_language_model_begins_as_the_shallow_one(folder, tmp_path):
     assert len(again.model.language_model.layers) == again.config.text_config.num_hidden_layers == 5
     tokens = [m.eval().generate(ids, max_new_tokens=8, do_sample=False).tolist() for m in (deep, again)]
     assert tokens[0] == tokens[1], "the cache knows each layer"
+    with pytest.raises(UserError, match="start.layers deepens the language model of a start.checkpoint"):
+        begin(Start(language_model=str(folder / "gpt2"), layers=5))
     with pytest.raises(UserError, match="start.layers: 1 is fewer than the 2"):
         begin(Start(checkpoint=str(tmp_path / "shallow"), layers=1))
 

@@ -141,7 +141,7 @@ def train(config: FaceNetTraining) -> dict[str, float]:
     half = in_bf16(config.bf16)
     losses = Losses(config.weights, config.smoothing, config.soft_share, device)
     parts = {"net": net, "average": average, "critic": critic, "optimiser": optimiser}
-    at: dict[str, Any] = {"epoch": 0, "step": 0, "random": None, "sums": {}, "history": []}
+    at: dict[str, Any] = {"epoch": 0, "faces": 0, "random": None, "sums": {}, "history": []}
     if (out_dir / "state.pt").is_file():
         state = torch.load(out_dir / "state.pt", map_location="cpu", weights_only=True)
         for name, part in parts.items():
@@ -151,7 +151,8 @@ def train(config: FaceNetTraining) -> dict[str, float]:
     from emoreason.training.run import curves
 
     def keep(epoch: int, step: int, sums: dict[str, Tensor]) -> None:
-        now = {"epoch": epoch, "step": step, "random": torch.get_rng_state(), "sums": sums, "history": history}
+        now = {"epoch": epoch, "faces": step * config.batch * crew.world, "random": torch.get_rng_state(),
+               "sums": sums, "history": history}
         torch.save({k: v.state_dict() for k, v in parts.items()} | now, out_dir / "state.tmp")
         (out_dir / "state.tmp").replace(out_dir / "state.pt")
         curves(history, out_dir / "curves.png")
@@ -163,7 +164,7 @@ def train(config: FaceNetTraining) -> dict[str, float]:
             net.train()
             order = index[torch.randperm(len(index), device=device)]
             sums: dict[str, Tensor] = {}
-            first = at["step"] if epoch == at["epoch"] else 0
+            first = at["faces"] // (config.batch * crew.world) if epoch == at["epoch"] else 0
             if not crew.first:  # other views, other renders
                 torch.manual_seed((config.seed * 1000 + epoch) * 1000 + crew.rank * 100 + first)
             elif first:

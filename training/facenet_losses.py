@@ -87,7 +87,7 @@ def _moved(x: Tensor, points: Tensor | None, turn: float, zoom: float,
 
 
 def _flawed(x: Tensor) -> Tensor:
-    """Half of a batch less sharp, other gamma; light and noise by each picture's own contrast; a cut-out in 40%."""
+    """Often half of a batch less sharp; other gamma; light and noise by each picture's contrast; a cut-out in 40%."""
     n, device = len(x), x.device
 
     def rand(*shape: int) -> Tensor:

@@ -26,7 +26,7 @@ WEIGHTS = {"format": 0.5, "emotion": 1.0, "au": 1.0, "evidence": 1.0, "words": 0
 @dataclass(kw_only=True)
 class GRPO(Run):
     """data: as for SFT; of its completions only whether they abstain is used; rewards: name -> weight; kinds: of
-    questions to ask, none for all about one face; group: completions for each prompt; batch: completions in a step of
+    questions to ask, none for all; group: completions for each prompt; batch: completions in a step of
     one process, a multiple of group; iterations: updates from one set of completions; longest: tokens of a completion;
     temperature: of the draws, and of the policy that learns; scale: advantages are divided by the rewards' deviation
     in the "group", in the "batch", or by none; beta: weight of the KL term; vllm: roll out with vLLM ("colocate" or
@@ -52,7 +52,7 @@ def train(config: GRPO) -> Path:
     shared = config.arguments()
     model, processor = begin(config.start)
     native = model.config.model_type == "emoreason"
-    if native and not config.joint:
+    if native and not config.joint and "facenet" not in config.lora.saved:
         remember_faces(model)
     data = prompts(read_rows(config.data, COLUMNS), config).shuffle(seed=config.seed)
     if config.limit:
@@ -116,10 +116,11 @@ def prompts(data: Dataset, config: GRPO) -> Dataset:
         raise UserError(f"kinds: the data has no {unknown[0]!r}; allowed are {', '.join(known)}")
     kinds = set(config.kinds or known)
 
-    def known_of(row: dict[str, Any]) -> bool:
-        return row["kind"] in kinds and (len(row["images"]) == 1 or '"pair"' in (row.get("seen") or ""))
+    def wanted(row: dict[str, Any]) -> bool:
+        judged = len(row["images"]) == 1 or '"pair"' in (row.get("seen") or "")
+        return judged and (not kinds or row.get("kind") in kinds)
 
-    data = data.filter(known_of)
+    data = data.filter(wanted)
     if not len(data):
         raise UserError(f"data {config.data} has no row that can be judged")
     return data.map(judged_by).remove_columns(["completion", "kind"])

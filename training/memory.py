@@ -29,7 +29,7 @@ class FaceMemory:
         if new:
             out = self._forward(x[list(new.values())])
             for j, key in enumerate(new):
-                self._known[key] = {k: v[j].clone() for k, v in out.items() if k != "maps"}
+                self._known[key] = {k: v[j].float() for k, v in out.items() if k != "maps"}
         rows = [self._known[key] for key in keys]
         for key in keys:
             self._known.move_to_end(key)
@@ -39,7 +39,8 @@ class FaceMemory:
 
 
 def remember_faces(model: Any) -> None:
-    """Let the facenet of an EmoReason that trains on a CPU read each face once; it must be frozen."""
+    """Let the facenet of an EmoReason that trains on a CPU read each face once; it must be frozen, and only training
+    may use the model afterwards."""
     encoder = model.model.encoder
     if next(model.parameters()).device.type == "cpu" and not torch.cuda.is_available():
         encoder.facenet.mirrored = FaceMemory(encoder.facenet)

@@ -117,6 +117,8 @@ def begin(start: Start) -> tuple[Any, Any]:
             load_part(model.model.language_model, file, "language model", "model.")
         if start.layers:
             deepen(model, start.layers)
+    elif start.layers:
+        raise UserError("start.layers deepens the language model of a start.checkpoint; name one, or leave it out")
     elif start.language_model:
         model, processor = build(start.language_model, start.facenet, start.tower, start.facenet_config,
                                  start.weights())
@@ -203,7 +205,8 @@ def deepen(model: EmoReasonForConditionalGeneration, layers: int) -> None:
     Chen et al. 2016, for residual layers). Raises UserError for another kind of model, and for fewer layers."""
     text = model.model.language_model
     old = getattr(text, "layers", None)
-    if not old or not all(hasattr(old[0], n) for n in ("self_attn", "mlp")) or not hasattr(old[0].self_attn, "o_proj"):
+    last = ("self_attn.o_proj", "mlp.down_proj")  # of a layer, before the sum
+    if not old or not set(last) <= {n for n, _ in old[0].named_modules()} or getattr(text.config, "layer_types", None):
         raise UserError("start.layers: only a language model of the Llama kind can be deepened")
     if layers < len(old):
         raise UserError(f"start.layers: {layers} is fewer than the {len(old)} that the language model has")
@@ -213,8 +216,8 @@ def deepen(model: EmoReasonForConditionalGeneration, layers: int) -> None:
         layer = old[source]
         if at and (at - 1) * len(old) // layers == source:
             layer = copy.deepcopy(layer)
-            for linear in (layer.self_attn.o_proj, layer.mlp.down_proj):
-                nn.init.zeros_(linear.weight)
+            for p in (p for n in last for p in layer.get_submodule(n).parameters()):
+                nn.init.zeros_(p)
         layer.self_attn.layer_idx = at
         out.append(layer)
     text.layers = nn.ModuleList(out)

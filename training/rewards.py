@@ -34,9 +34,13 @@ def _text(completion: Any) -> str:
 
 
 def _question(prompt: Any) -> str:
-    """The words of a prompt's last turn, with what was noted before it."""
-    content = prompt if isinstance(prompt, str) else prompt[-1]["content"]
-    return content if isinstance(content, str) else " ".join(p.get("text") or "" for p in content)
+    """The words of a prompt's last turn, after what was noted of the view before the first."""
+    if isinstance(prompt, str):
+        return prompt
+    texts = [m["content"] if isinstance(m["content"], str) else " ".join(p.get("text") or "" for p in m["content"])
+             for m in (prompt[0], prompt[-1])]
+    noted = texts[0].rpartition("\n")[0]
+    return texts[1] if len(prompt) == 1 or not noted else f"{noted}\n{texts[1]}"
 
 
 def _parsed(completion: Any) -> Explanation | None:
@@ -139,9 +143,13 @@ def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
     return out
 
 
-def agreement_reward(completions: Sequence[Any], **_: Any) -> list[float | None]:
-    """scores.agreement: does the conclusion follow from the observations?"""
-    return [scores.agreement(_parsed(c)) for c in completions]
+def agreement_reward(completions: Sequence[Any], abstain: Sequence[bool | None] | None = None,
+                     seen: Sequence[str | None] | None = None, **_: Any) -> list[float | None]:
+    """scores.agreement: does the conclusion follow from the observations? None where nothing can be concluded, and of
+    two faces, whose observations stand in one list."""
+    none = [None] * len(completions)
+    return [None if away or "pair" in (view or "") else scores.agreement(_parsed(c))
+            for c, away, view in zip(completions, abstain or none, seen or none, strict=True)]
 
 
 def calibration_reward(completions: Sequence[Any], label: Sequence[str | None], **_: Any) -> list[float | None]:

@@ -93,7 +93,7 @@ def train(config: SFT) -> Path:
     shared = config.arguments()
     model, processor = begin(config.start)
     native = model.config.model_type == "emoreason"
-    if native and not config.joint:
+    if native and not config.joint and "facenet" not in config.lora.saved:
         remember_faces(model)
     if native:
         model.config.dropout = model.model.encoder.config.dropout = tuple(config.dropout)
