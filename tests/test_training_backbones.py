@@ -84,24 +84,38 @@ def test_a_start_takes_the_temperature_that_suits_its_facenet(folder):
         begin(Start(**start, emotion_temperature=0))
 
 
-def test_a_deeper_language_model_begins_as_the_shallow_one(folder, tmp_path):
+@pytest.mark.parametrize("more", [{"layers": 5}, {"inner": 80}, {"layers": 3, "inner": 64}])
+def test_a_larger_language_model_begins_as_the_small_one(folder, tmp_path, more):
     model, processor = tiny.make()
-    save_merged(model, processor, str(tmp_path / "shallow"))
-    deep, _ = begin(Start(checkpoint=str(tmp_path / "shallow"), layers=5))
+    save_merged(model, processor, str(tmp_path / "small"))
+    deep, _ = begin(Start(checkpoint=str(tmp_path / "small"), **more))
     ids = torch.arange(5, 25)[None]
     with torch.no_grad():
         assert torch.allclose(model(ids).logits, deep.eval()(ids).logits, atol=1e-5)
         for p in deep.model.language_model.layers[-1].parameters():
             p.add_(0.01)
-    save_merged(deep, processor, str(tmp_path / "deep"))
-    again, _ = begin(Start(checkpoint=str(tmp_path / "deep")))
-    assert len(again.model.language_model.layers) == again.config.text_config.num_hidden_layers == 5
+    save_merged(deep, processor, str(tmp_path / "large"))
+    again, _ = begin(Start(checkpoint=str(tmp_path / "large")))
+    has = again.config.text_config
+    assert len(again.model.language_model.layers) == has.num_hidden_layers == more.get("layers", 2)
+    assert again.model.language_model.layers[-1].mlp.up_proj.out_features == has.intermediate_size == more.get("inner", 48)
     tokens = [m.eval().generate(ids, max_new_tokens=8, do_sample=False).tolist() for m in (deep, again)]
     assert tokens[0] == tokens[1], "the cache knows each layer"
-    with pytest.raises(UserError, match="start.layers deepens the language model of a start.checkpoint"):
-        begin(Start(language_model=str(folder / "gpt2"), layers=5))
+
+
+def test_what_cannot_grow_is_named(folder, tmp_path):
+    model, processor = tiny.make()
+    save_merged(model, processor, str(tmp_path / "small"))
     with pytest.raises(UserError, match="start.layers: 1 is fewer than the 2"):
-        begin(Start(checkpoint=str(tmp_path / "shallow"), layers=1))
+        begin(Start(checkpoint=str(tmp_path / "small"), layers=1))
+    with pytest.raises(UserError, match="start.inner: 20 is fewer than the 48"):
+        begin(Start(checkpoint=str(tmp_path / "small"), inner=20))
+    with pytest.raises(UserError, match="enlarge the language model of a start.checkpoint; name one"):
+        begin(Start(language_model=str(folder / "gpt2"), layers=5))
+    model, processor = build(str(folder / "qwen2"), None, None, tiny.FACENET)
+    save_merged(model, processor, str(tmp_path / "qwen2"))
+    with pytest.raises(UserError, match="only a language model of the Llama kind can grow"):
+        begin(Start(checkpoint=str(tmp_path / "qwen2"), layers=5))
 
 
 def test_targets_are_checked_against_the_model(folder):

@@ -21,6 +21,7 @@ from emoreason.errors import UserError
 from emoreason.model import EmoReasonConfig, EmoReasonForConditionalGeneration
 from emoreason.processing import EmoReasonProcessor
 from emoreason.prompts import ASSISTANT, CHAT_TEMPLATE, END, IMAGE, USER
+from emoreason.training.growth import grow
 
 PROJECTORS = ("scene_projector", "face_projector", "readout_projector", "au_projector", "au_embedding", "absent")
 BRIDGES = ("merger", "multi_modal_projector", "connector")  # what stands for projectors in models made elsewhere
@@ -36,8 +37,8 @@ class Start:
 
     tower: {"name": open_clip model} or an open_clip config, with "checkpoint" for its weights; facenet_config: fields
     of FaceNetConfig; emotion_temperature: divides facenet's emotion logits (metrics.json of its training has the one
-    that suits), None for the checkpoint's own, else 1; layers: of the language model, where it is to be deeper than the
-    checkpoint's (see ``deepen``); dtype: of the language model's or VLM's weights; bits: 4 or 8
+    that suits), None for the checkpoint's own, else 1; layers, inner: of the language model, where it is to
+    be larger than the checkpoint's (see ``growth``); dtype: of the language model's or VLM's weights; bits: 4 or 8
     loads them quantised (QLoRA)."""
 
     checkpoint: str | None = None
@@ -48,6 +49,7 @@ class Start:
     facenet_config: dict | None = None
     emotion_temperature: float | None = None
     layers: int = 0
+    inner: int = 0
     dtype: str = "float32"
     bits: int = 0
 
@@ -115,10 +117,10 @@ def begin(start: Start) -> tuple[Any, Any]:
         if start.language_model:
             file = f"{start.language_model}/model.safetensors"
             load_part(model.model.language_model, file, "language model", "model.")
-        if start.layers:
-            deepen(model, start.layers)
-    elif start.layers:
-        raise UserError("start.layers deepens the language model of a start.checkpoint; name one, or leave it out")
+        if start.layers or start.inner:
+            grow(model, start.layers, start.inner)
+    elif start.layers or start.inner:
+        raise UserError("start.layers and start.inner enlarge the language model of a start.checkpoint; name one")
     elif start.language_model:
         model, processor = build(start.language_model, start.facenet, start.tower, start.facenet_config,
                                  start.weights())
@@ -197,32 +199,6 @@ def add_marks(tokenizer: Any, text: Any) -> None:
     tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
     tokenizer.padding_side = "left"
     tokenizer.chat_template = CHAT_TEMPLATE.replace(END, tokenizer.eos_token)
-
-
-def deepen(model: EmoReasonForConditionalGeneration, layers: int) -> None:
-    """Give a language model of the Llama kind ``layers`` layers, spread among its own, in place. A new one is a copy of
-    the one before it whose two output projections are 0: at first it passes on what it gets (the growth of Net2Net,
-    Chen et al. 2016, for residual layers). Raises UserError for another kind of model, and for fewer layers."""
-    text = model.model.language_model
-    old = getattr(text, "layers", None)
-    last = ("self_attn.o_proj", "mlp.down_proj")  # of a layer, before the sum
-    if not old or not set(last) <= {n for n, _ in old[0].named_modules()} or getattr(text.config, "layer_types", None):
-        raise UserError("start.layers: only a language model of the Llama kind can be deepened")
-    if layers < len(old):
-        raise UserError(f"start.layers: {layers} is fewer than the {len(old)} that the language model has")
-    out = []
-    for at in range(layers):
-        source = at * len(old) // layers
-        layer = old[source]
-        if at and (at - 1) * len(old) // layers == source:
-            layer = copy.deepcopy(layer)
-            for p in (p for n in last for p in layer.get_submodule(n).parameters()):
-                nn.init.zeros_(p)
-        layer.self_attn.layer_idx = at
-        out.append(layer)
-    text.layers = nn.ModuleList(out)
-    for config in (text.config, model.config.text_config):
-        config.num_hidden_layers = layers
 
 
 def load_part(module: torch.nn.Module, path: str, what: str, prefix: str = "") -> None:
