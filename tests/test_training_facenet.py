@@ -1,5 +1,6 @@
 """The trainer of the face network on tiny caches: what it writes, and that it goes on as if it had not been stopped."""
 
+import argparse
 import json
 import os
 import signal
@@ -93,3 +94,26 @@ open({str(tmp_path)!r} + "/rank" + os.environ["RANK"], "w").write(json.dumps(kep
 def test_a_missing_cache_is_named(caches):
     with pytest.raises(UserError, match="nowhere.npz not found; make it with: emoreason train facenet-data"):
         facenet.train(settings(caches, caches / "out", f"real={caches}/nowhere.npz"))
+
+
+def test_soft_labels_are_the_mean_of_several(caches):
+    import torch
+
+    from emoreason.facenet import FaceNet
+    from emoreason.training import facenet_data
+
+    parser = argparse.ArgumentParser()
+    facenet_data.add_arguments(parser)
+
+    for i in range(2):
+        torch.manual_seed(i)
+        (caches / f"net{i}").mkdir()
+        facenet.save(FaceNet(), caches / f"net{i}")
+    made = {}
+    for names in ((0,), (1,), (0, 1)):
+        paths = [str(caches / f"net{i}" / "facenet.safetensors") for i in names]
+        out = caches / f"soft{len(made)}.npz"
+        facenet_data.run(parser.parse_args(["soft", str(caches / "faces.npz"), "--facenet", *paths, "--temperature", "0.9", "-o", str(out)]))
+        made[names] = np.load(out)["soft"]
+    assert np.allclose(made[0, 1], (made[0,] + made[1,]) / 2, atol=1e-5) and not np.allclose(made[0,], made[1,], atol=1e-3)
+    assert np.allclose(made[0, 1].sum(1), 1, atol=1e-4)

@@ -105,15 +105,17 @@ def renders(args: argparse.Namespace) -> None:
 
 
 def soft(args: argparse.Namespace) -> None:
-    """A facenet's calibrated probabilities of the faces of a cache."""
+    """The calibrated probabilities of the faces of a cache, by one facenet or the mean of several."""
     import torch
 
     from emoreason.facenet import load
     from emoreason.training.facenet import load_cache, predict
 
-    logits = predict(load(args.facenet), load_cache(args.source, torch.device("cpu"))["grey"])["emotion"]
-    np.savez_compressed(args.out, soft=(logits / args.temperature).softmax(-1).numpy().astype(np.float32))
-    print(f"{args.out}: {len(logits)} faces")
+    grey = load_cache(args.source, torch.device("cpu"))["grey"]
+    logits = [predict(load(path), grey)["emotion"] for path in args.facenet]
+    mean = torch.stack([(one / args.temperature).softmax(-1) for one in logits]).mean(0)
+    np.savez_compressed(args.out, soft=mean.numpy().astype(np.float32))
+    print(f"{args.out}: {len(grey)} faces")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     two.set_defaults(make=renders)
     three = commands.add_parser("soft")
     three.add_argument("source")
-    three.add_argument("--facenet", required=True)
+    three.add_argument("--facenet", nargs="+", required=True)
     three.add_argument("--temperature", type=float, default=1.0)
     three.set_defaults(make=soft)
     for command in (one, two, three):
