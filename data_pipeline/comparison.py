@@ -20,49 +20,49 @@ from emoreason.facs import PRESENT
 from emoreason.schema import Explanation, Observation
 
 MORE = pool("the {one} face looks more {adj}", "{noun} is stronger in the {one} face",
-             "more {bare}, of the two, is the {one} face", "it is the {one} face that looks more {adj}",
-             "the {one} face comes closer to {noun}",
-             "of the two, the {one} looks more {adj}")
+            "more {bare}, of the two, is the {one} face", "it is the {one} face that looks more {adj}",
+            "the {one} face comes closer to {noun}",
+            "of the two, the {one} looks more {adj}")
 MORE_BARELY = pool("neither face clearly looks {adj}, the {one} a little more than the {two}",
-                    "{noun} is no strong reading for either, but the {one} face comes closer",
-                    "if one of them looks {adj}, it is the {one}, and only by a little")
+                   "{noun} is no strong reading for either, but the {one} face comes closer",
+                   "if one of them looks {adj}, it is the {one}, and only by a little")
 NO_MORE = pool("neither looks clearly more {adj} than the other", "the two are about level in {noun}",
-                "both faces come about equally close to {noun}", "there is no clear difference in {noun}")
+               "both faces come about equally close to {noun}", "there is no clear difference in {noun}")
 GAP = 0.7  # a difference in intensity worth naming
 ONLY = pool("only in the {one} face {clause}",
-             "in the {one} face {clause}, in the {two} [this is missing|nothing of it shows|this does not show]",
-             "{clause} in the {one} face only",
-             "the {one} face alone shows {cue}", "{cue} show{s} in the {one} face, not in the {two}")
+            "in the {one} face {clause}, in the {two} [this is missing|nothing of it shows|this does not show]",
+            "{clause} in the {one} face only",
+            "the {one} face alone shows {cue}", "{cue} show{s} in the {one} face, not in the {two}")
 ONE_MORE = pool("{clause} in both, more so in the {one} face", "both faces show {cue}, the {one} more strongly",
-                 "{cue} {is} stronger in the {one} face than in the {two}",
-                 "{clause} in both, but further in the {one}")
+                "{cue} {is} stronger in the {one} face than in the {two}",
+                "{clause} in both, but further in the {one}")
 ONE_HINT = pool("in the {one} face {clause}, in the {two} hardly if at all", "{cue} {is} clear only in the {one} face",
-                 "the {one} face shows {cue} far more than the {two}")
+                "the {one} face shows {cue} far more than the {two}")
 ALIKE = pool("{clause} in both faces", "both faces show {cue}, about equally",
-              "{cue} {is} much the same in the two faces", "{clause} in the first face and the second alike")
+             "{cue} {is} much the same in the two faces", "{clause} in the first face and the second alike")
 _NEITHER = pool("{lack} show{s} in neither face", "neither face shows {lack}", "{lack} {is} missing in both faces",
                 "both faces are without {lack}")
 VERDICT = pool("the first face looks {adj}, the second {adj2}", "the first reads as {noun}, the second as {noun2}",
-                "from first to second, the look goes from {noun} to {noun2}",
-                "where the first face looks {adj}, the second looks {adj2}",
-                "{noun} fits the first face best, {noun2} the second",
-                "the two differ: the first appears {adj}, the second {adj2}")
+               "from first to second, the look goes from {noun} to {noun2}",
+               "where the first face looks {adj}, the second looks {adj2}",
+               "{noun} fits the first face best, {noun2} the second",
+               "the two differ: the first appears {adj}, the second {adj2}")
 SAME = pool("both faces look {adj}", "the two faces read the same way, as {noun}",
-             "{noun} is the best reading for both", "the same look, {noun}, appears in both faces",
-             "both appear {adj}, with differences in strength")
+            "{noun} is the best reading for both", "the same look, {noun}, appears in both faces",
+            "both appear {adj}, with differences in strength")
 BECAUSE = pool("the main difference is {cue}, [stronger|clearer] in the {one}",
-                "what sets them apart is {cue} in the {one} face", "{cue} in the {one} face make{s} the difference",
-                "the {one} face stands out by {cue}")
+               "what sets them apart is {cue} in the {one} face", "{cue} in the {one} face make{s} the difference",
+               "the {one} face stands out by {cue}")
 EQUAL = pool("their movements hardly differ", "the movements are close to each other",
-              "there is little to tell the movements apart", "no movement differs by much")
+             "there is little to tell the movements apart", "no movement differs by much")
 STRONGER = pool("the {one} face is the more expressive one", "overall, more moves in the {one} face",
-                 "the {one} face shows the stronger expression", "the expression is weaker in the {two} face")
+                "the {one} face shows the stronger expression", "the expression is weaker in the {two} face")
 PLEASANT = pool("the {one} face looks more pleasant", "in tone the {one} face is the more pleasant one",
-                 "the {two} face looks less pleasant")
+                "the {two} face looks less pleasant")
 SURE = pool("the reading of the {one} face is the surer one", "the {two} face is harder to read",
-             "the {two} face is read with less confidence")
+            "the {two} face is read with less confidence")
 UNSURE = pool("the reading of the {one} face is uncertain", "the {one} face is hard to read",
-               "for the {one} face this is little more than a guess", "what the {one} face shows stays open")
+              "for the {one} face this is little more than a guess", "what the {one} face shows stays open")
 SMILES = pool("the {one} face smiles more", "the smile is bigger in the {one} face",
               "of the two, the {one} smiles more", "it is the {one} face that smiles more")
 SMILES_ALONE = pool("only the {one} face smiles", "the {one} face smiles, the {two} does not",

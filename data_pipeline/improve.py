@@ -27,7 +27,6 @@ from emoreason.data_pipeline.resume import go_on
 from emoreason.data_pipeline.rounds import finish, subject_of
 from emoreason.data_pipeline.shards import sha256, versions
 from emoreason.errors import ParseError, UserError
-from emoreason.facs import EMOTIONS
 from emoreason.prompts import DEFAULT_QUESTION
 from emoreason.schema import Explanation, parse
 from emoreason.sources import SOURCES, Record, Reject, read
@@ -206,14 +205,13 @@ def _ask(records: Sequence[Record], reasoner: Any, config: Config, progress: boo
 
 
 def _measured(reasoner: Any, subject: Any) -> tuple[dict[str, float], dict[str, Any]]:
+    from emoreason.data_pipeline.facts import Facts
     from emoreason.data_pipeline.talks import seen
     from emoreason.processing import Media
 
     evidence = reasoner.eyes.look(Media.of(subject.image, subject.track)).evidence
-    if evidence is None:
-        return {}, {}
-    emotions = dict(zip(EMOTIONS, map(float, evidence.emotions[0]), strict=True))
-    return {str(a): round(v, 2) for a, v in evidence.intensities().items()}, seen(emotions, evidence.poses[0])
+    known = {} if evidence is None else seen(Facts.from_evidence(evidence))
+    return known.get("aus", {}), known
 
 
 def _key(record: Record) -> str:

@@ -299,9 +299,9 @@ _COMPARE_SMILE: Pool = pool(
     "which of the two smiles more", "is the first one smiling more",
 )
 COMPARATIVES = {"anger": ("angrier", "more angry"), "contempt": ("more contemptuous",), "disgust": ("more disgusted",),
-         "fear": ("more afraid", "more fearful", "more scared"),
-         "happiness": ("happier", "happier", "more cheerful"), "neutral": ("more neutral", "calmer"),
-         "sadness": ("sadder", "more sad"), "surprise": ("more surprised",)}
+                "fear": ("more afraid", "more fearful", "more scared"),
+                "happiness": ("happier", "happier", "more cheerful"), "neutral": ("more neutral", "calmer"),
+                "sadness": ("sadder", "more sad"), "surprise": ("more surprised",)}
 _DECLINE: dict[str, Pool] = {
     "identity": pool("who is this", "who is {s}", "what is {poss} name", "do you know this person",
                      "is this a famous person", "is this my neighbor",

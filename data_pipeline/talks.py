@@ -12,7 +12,7 @@ import argparse
 import json
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ def asked_both(face: Seen, rng: random.Random, brief: bool = False) -> Iterator[
 def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kind: str) -> dict:
     """label and aus are of one face; measured is the stronger of two, and each one's own stands in ``seen``."""
     one = faces[0] if len(faces) == 1 else None
-    known = [_seen(f.facts) for f in faces]
+    known = [seen(f.facts) for f in faces]
     strongest = {a: max(k["aus"][a] for k in known) for a in known[0]["aus"]}
     truth = one.aus if one else None
     return {"images": [f.crop for f in faces], "prompt": [*history, {"role": "user", "content": question}],
@@ -118,14 +118,10 @@ def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kin
             "seen": json.dumps(known[0] if one else {"pair": known}), "kind": kind}
 
 
-def _seen(facts: Facts) -> dict[str, Any]:
-    more = {"aus": {str(a): round(v, 2) for a, v in facts.aus.items()}, "valence": round(facts.valence, 2)}
-    return more | seen(facts.emotions, facts.pose)
-
-
-def seen(emotions: Mapping[str, float], pose: Sequence[float]) -> dict[str, Any]:
-    """What facenet saw of a face, for the rewards: probabilities, and yaw, pitch, roll in degrees."""
-    return {"emotions": {e: round(p, 3) for e, p in emotions.items()}, "pose": [round(float(v), 1) for v in pose]}
+def seen(facts: Facts) -> dict[str, Any]:
+    """What facenet saw of a face, for the rewards: AUs, probabilities, valence, and yaw, pitch, roll in degrees."""
+    return {"aus": {str(a): round(v, 2) for a, v in facts.aus.items()}, "valence": round(facts.valence, 2),
+            "emotions": {e: round(p, 3) for e, p in facts.emotions.items()}, "pose": [round(v, 1) for v in facts.pose]}
 
 
 def label_names(indices: np.ndarray) -> list[str | None]:

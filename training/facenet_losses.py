@@ -57,9 +57,8 @@ def augment(grey: Tensor, points: Tensor | None, render: bool) -> tuple[Tensor, 
     flaws, more of these, and sharpness, gamma, light, noise, a cut-out.
 
     grey (N, 64, 64) uint8; points (N, 68, 2) in [0, 1] or None. Returns pictures (N, 1, 64, 64), the points moved
-    along (not yet swapped left for right) and which were mirrored (N,) bool. Faces are upright and centred by their
-    landmarks, in use as here, and where a brow or lip corner stands says how far it moved: strong shifts of the renders
-    cost .04 of the AUs' F1.
+    along (not yet swapped left for right) and which were mirrored (N,) bool. Renders are upright and centred by their
+    landmarks, as faces are in use: where a brow or a lip corner stands says how far it moved.
     """
     turn, zoom, shift = (0.03, 0.02, 0.015) if render else (0.09, 0.05, 0.05)
     x, points, flip = _moved(grey[:, None].float() / 255, points, turn, zoom, shift)
