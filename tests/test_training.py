@@ -257,6 +257,16 @@ def test_rows_of_like_length_share_a_batch_and_bf16_is_computed_in(files, tmp_pa
     assert seen["dtype"] == torch.bfloat16
 
 
+def test_clips_share_batches_with_clips():
+    from emoreason.training.sft import lengths
+
+    said = [{"role": "user", "content": "a" * 40}]
+    rows = {"prompt": [said] * 3, "completion": [said * 30, said, said * 2], "kind": ["why", "clip events", None]}
+    short, clip, _ = lengths(Dataset.from_dict(rows))
+    assert short == 1240 < clip
+    assert lengths(Dataset.from_dict({k: v for k, v in rows.items() if k != "kind"})) == [1240, 80, 120]
+
+
 def test_a_refusal_is_judged_by_abstaining_alone():
     from emoreason.training.grpo import judged_by
 

@@ -10,12 +10,14 @@ import sys
 import numpy as np
 import pytest
 import tiny
+import torch
 from safetensors.torch import load_file
 
 from emoreason.errors import UserError
 from emoreason.facs import MEASURED_AUS
 from emoreason.training import facenet
 from emoreason.training.config import load as load_config
+from emoreason.training.facenet_losses import guides
 
 
 @pytest.fixture
@@ -117,3 +119,12 @@ def test_soft_labels_are_the_mean_of_several(caches):
         made[names] = np.load(out)["soft"]
     assert np.allclose(made[0, 1], (made[0,] + made[1,]) / 2, atol=1e-5) and not np.allclose(made[0,], made[1,], atol=1e-3)
     assert np.allclose(made[0, 1].sum(1), 1, atol=1e-4)
+
+
+def test_guides_peak_where_an_au_shows():
+    points = torch.full((2, 68, 2), 0.5)
+    points[0, 48], points[0, 54] = torch.tensor([0.3, 0.8]), torch.tensor([0.7, 0.8])
+    maps = guides(points)
+    assert maps.shape == (2, len(MEASURED_AUS), 16, 16) and torch.allclose(maps.sum((2, 3)), torch.ones(2, len(MEASURED_AUS)))
+    stretched = maps[0, MEASURED_AUS.index(20)]  # at the two corners of the lips
+    assert sorted(divmod(int(i), 16) for i in stretched.flatten().topk(2).indices) == [(12, 4), (12, 11)]

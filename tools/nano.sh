@@ -18,20 +18,22 @@ e="$BIN/emoreason"
 for split in train validation; do
   once "$RUN/$split.npz" "$e" train facenet-data real "$FER/$split.parquet" --teacher "$TEACHER/$split.npz" -o "$RUN/$split.npz"
 done
-once "$RUN/renders.npz" "$e" train facenet-data renders -n 32000 --seed 101 --face-model "$FACES" -o "$RUN/renders.npz"
+once "$RUN/renders.npz" "$e" train facenet-data renders -n 76000 --seed 101 --face-model "$FACES" -o "$RUN/renders.npz"
 once "$RUN/renders_validation.npz" "$e" train facenet-data renders -n 1600 --seed 999 --face-model "$FACES" \
   -o "$RUN/renders_validation.npz"
 "$e" train facenet configs/nano/facenet.yaml
 once "$RUN/soft.npz" "$e" train facenet-data soft "$RUN/train.npz" --facenet "$RUN/facenet_first/facenet.safetensors" \
   -o "$RUN/soft.npz"
 "$e" train facenet configs/nano/facenet_more.yaml
+once "$RUN/soft_more.npz" "$e" train facenet-data soft "$RUN/train.npz" -o "$RUN/soft_more.npz" \
+  --facenet "$RUN/facenet_first/facenet.safetensors" "$RUN/facenet_more/facenet.safetensors"
 "$e" train facenet configs/nano/facenet_long.yaml
 "$e" train pretrain configs/nano/pretrain.yaml
 once "$RUN/clips.npz" "$e" data frames -n 1500 --seed 1 --face-model "$FACES" -o "$RUN/clips.npz"
 net="$RUN/facenet/facenet.safetensors"
 warm=$("$BIN/python" -c "import json; print(json.load(open('$RUN/facenet/metrics.json'))['temperature'])")
 faces=("$RUN/train.npz" "$RUN/renders.npz")
-once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --pairs 0.3 --clips "$RUN/clips.npz" --clip-talks 8 \
+once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --pairs 0.4 --clips "$RUN/clips.npz" --clip-talks 8 \
   --facenet "$net" --temperature "$warm" -o "$RUN/talks.parquet"
 once "$RUN/brief.parquet" "$e" data talks "${faces[@]}" --limit 8000 --pairs 1 --brief 1 --seed 70 --facenet "$net" \
   --temperature "$warm" -o "$RUN/brief.parquet"

@@ -11,6 +11,7 @@ Losses, each a mean over its batch part:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -111,16 +112,24 @@ def _flawed(x: Tensor) -> Tensor:
     return torch.where((inside_y[:, :, None] & inside_x[:, None])[:, None], x.mean((2, 3), keepdim=True), x)
 
 
+@lru_cache(4)
+def _groups(device: torch.device) -> tuple[Tensor, Tensor]:
+    """(G, 68): the mean of each group's landmarks; (K, G): which groups an AU shows at."""
+    groups = [(k, list(group)) for k, number in enumerate(MEASURED_AUS) for group in AU_POINTS[number]]
+    mean, member = torch.zeros(len(groups), 68), torch.zeros(len(MEASURED_AUS), len(groups))
+    for i, (k, group) in enumerate(groups):
+        member[k, i] = 1
+        for point in group:
+            mean[i, point] += 1 / len(group)
+    return mean.to(device), member.to(device)
+
+
 def guides(points: Tensor, spread: float = 0.07) -> Tensor:
     """Target maps (N, K, 16, 16), each summing to 1: Gaussians where each AU shows; points (N, 68, 2) in [0, 1]."""
+    mean, member = _groups(points.device)
     grid = (torch.arange(MAP, device=points.device) + 0.5) / MAP
-    maps = []
-    for number in MEASURED_AUS:
-        centres = torch.stack([points[:, list(g)].mean(1) for g in AU_POINTS[number]], 1)
-        gx = torch.exp(-0.5 * ((grid - centres[..., :1]) / spread) ** 2)
-        gy = torch.exp(-0.5 * ((grid - centres[..., 1:]) / spread) ** 2)
-        maps.append(torch.einsum("ngx,ngy->nyx", gx, gy))
-    out = torch.stack(maps, 1)
+    at = torch.exp(-0.5 * ((grid - (mean @ points)[..., None]) / spread) ** 2)  # N, G, 2, 16
+    out = torch.einsum("kg,ngyx->nkyx", member, at[:, :, 1, :, None] * at[:, :, 0, None])
     return out / out.sum((2, 3), keepdim=True).clamp_min(1e-6)
 
 

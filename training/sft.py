@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from datasets import Dataset
 from torch import Tensor
 from trl import SFTConfig, SFTTrainer
 
@@ -24,8 +25,8 @@ from emoreason.training.run import Run, finish, fit, read_rows
 @dataclass(kw_only=True)
 class SFT(Run):
     """epochs or steps (the smaller counts); max_length in tokens; dropout: chances that scene, face, AU tokens are
-    withheld; grouped: batches of rows of like length; stress: how many times the tokens of the interpretation's first
-    sentence count (see ``Stress``); the rest as in Run."""
+    withheld; grouped: batches of rows of like length, clips apart; stress: how many times the tokens of the
+    interpretation's first sentence count (see ``Stress``); the rest as in Run."""
 
     lr: float = 1e-3
     warmup: int = 50
@@ -86,6 +87,14 @@ class StressedTrainer(SFTTrainer):
         return super().compute_loss(weighted, inputs, *args, **kwargs)
 
 
+def lengths(data: Dataset) -> list[int]:
+    """Characters of each row's text; clips count as longer than any picture, as a batch holds as many frames for every
+    row as its longest clip has."""
+    kinds = data["kind"] if "kind" in data.column_names else [""] * len(data)
+    return [sum(len(m["content"]) for m in [*p, *c]) + 100_000 * (k or "").startswith("clip")
+            for p, c, k in zip(data["prompt"], data["completion"], kinds, strict=True)]
+
+
 def train(config: SFT) -> Path:
     """Run it; resumes from the newest checkpoint in ``out``. The merged model stands in ``out``/model."""
     if len(config.dropout) != 3 or not all(0 <= d < 1 for d in config.dropout):
@@ -99,12 +108,12 @@ def train(config: SFT) -> Path:
         model.config.dropout = model.model.encoder.config.dropout = tuple(config.dropout)
     if config.full:
         train_in_full(model, config.joint)
-    data = read_rows(config.data, ("images", "prompt", "completion"))
+    data = read_rows(config.data, ("images", "prompt", "completion", "kind"))
     if config.limit:
         data = data.select(range(min(config.limit, len(data))))
     if config.grouped:
-        data = data.add_column("length", [sum(len(m["content"]) for m in [*p, *c]) for p, c in
-                                          zip(data["prompt"], data["completion"], strict=True)])
+        data = data.add_column("length", lengths(data))
+    data = data.select_columns([c for c in data.column_names if c != "kind"])
     if not native:
         from emoreason.training.vlm import with_evidence
 
