@@ -3,7 +3,7 @@
 What the text says is what facenet measured on that very picture, so that the language model learns to put evidence
 into words and not to guess. Rows: images (list of encoded crops; a clip is one animated picture), prompt, completion
 (chat messages), label (the picture's own emotion or None), aus (JSON of the true intensities or None), measured and
-seen (JSON of facenet's intensities, emotions and pose), kind (of the last question).
+seen (JSON of facenet's intensities, sides, emotions and pose), kind (of the last question).
 """
 
 from __future__ import annotations
@@ -119,8 +119,10 @@ def _row(faces: list[Seen], history: list[dict], question: str, answer: str, kin
 
 
 def seen(facts: Facts) -> dict[str, Any]:
-    """What facenet saw of a face, for the rewards: AUs, probabilities, valence, and yaw, pitch, roll in degrees."""
+    """What facenet saw of a face, for the rewards: AUs, their side where one is clearly the stronger, probabilities,
+    valence, and yaw, pitch, roll in degrees."""
     return {"aus": {str(a): round(v, 2) for a, v in facts.aus.items()}, "valence": round(facts.valence, 2),
+            "sides": {str(a): side for a, side in facts.sides.items()},
             "emotions": {e: round(p, 3) for e, p in facts.emotions.items()}, "pose": [round(v, 1) for v in facts.pose]}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from emoreason import scores
 from emoreason.errors import ParseError
-from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS
+from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEASURED_AUS
 from emoreason.pair_checks import pair_slips
 from emoreason.records import Evidence
 from emoreason.remarks import declined_for, judges_smile, unfounded, unseen, without
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DENIAL = "denies its own conclusion"
 MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
 DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
+SLANT = 0.5  # intensities by which a side that a mark names must be the stronger one
 ROUNDING = 0.15  # by which a figure in the interpretation may miss what was measured
 _SIDE = re.compile(r"\b(left|right)\b")
 _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
@@ -35,6 +36,8 @@ _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _SURE = re.compile(r"\b(?:sure|certain|certainty|confident|confidence)\b")
 _HOW_SURE = re.compile(r"\b(?:un)?(?:sure|certain|likely)\b|\b(?:percent|confiden\w+|probab\w+|doubt|guess|leaning)\b|"
                        r"\bin 100\b|%")
+_FOR_IT = re.compile(r"(?<!would )\bspeaks? for it\b|\breading rests on\b|\bmain support is\b")
+_OPEN = frozenset((25, 26, 27, 43))  # mouth and lids: of many looks, though in no prototype of theirs
 _PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
 _LIST = re.compile(r"\b(?:AUs|action units|FACS code)\b|\b(?:code|score) this face\b", re.I)
 _PLACE = re.compile(r"\b(?:in|at|around|of) the\b", re.I)  # a question about one region
@@ -81,17 +84,19 @@ def check(text: str, evidence: Sequence[Evidence | None], question: str = "") ->
 
         slips = of_two(text, x, [Facts.from_evidence(e) for e in known], question)
     else:
-        slips = of_one(text, x, strongest, known[0].poses[0], question)
+        gaps = dict(zip(MEASURED_AUS, map(float, known[0].sides[0]), strict=True))
+        slips = of_one(text, x, strongest, known[0].poses[0], question, gaps)
     slips += conclusion(x, [dict(zip(EMOTIONS, map(float, e.emotions[0]), strict=True)) for e in known])
     return Checked(text, x, None, tuple(scores.unsupported(x, strongest)), tuple(slips))
 
 
 def of_one(text: str, x: Explanation, levels: Mapping[int, float], pose: Sequence[float] | None,
-           question: str) -> list[str]:
+           question: str, gaps: Mapping[int, float] | None = None) -> list[str]:
     """What ``text``, parsed as ``x``, says about one face that does not hold, apart from its claims and its conclusion.
-    levels: AU -> intensity 0-5; pose: degrees, None where it is not known; question: with what was noted before it."""
+    levels: AU -> intensity 0-5; pose: degrees, None where it is not known; question: with what was noted before it;
+    gaps: AU -> intensity of the subject's right side less that of the left, None where it is not known."""
     slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
-    slips += [*repeated(text), *contradictions(x, levels), *asked(x, question, levels)]
+    slips += [*repeated(text), *contradictions(x, levels), *asked(x, question, levels), *one_sided(x, gaps or {})]
     return slips if pose is None else slips + unseen(x, pose, question.rpartition("\n")[0])
 
 
@@ -184,6 +189,10 @@ def _itself(x: Explanation) -> list[str]:
     slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
     for look, lacking in filter(None, map(wanted, _SENTENCE.split(x.interpretation))):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
+    if len(x.emotions) == 1:
+        fits = may_want(x.emotions[0]) | (_OPEN if x.emotions[0] != "neutral" else frozenset())
+        slips += [f"counts AU{a} for {x.emotions[0]}" for sentence in _SENTENCE.split(x.interpretation)
+                  if _FOR_IT.search(sentence.lower()) for a in sorted(spoken_aus(sentence) - fits)]
     shares = [int(t) for t in _PERCENT.findall(_SENTENCE.split(x.interpretation)[0])]
     slips += [f"says {n} percent and states {x.confidence}" for n in shares
               if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
@@ -233,6 +242,13 @@ def marks(x: Explanation) -> list[str]:
         if letter and abs(LETTERS[letter] - (o.intensity or 0.0)) > DEGREE:
             slips.append(f"gives AU{o.au} another strength in words than in figures")
     return slips + _sides(x)
+
+
+def one_sided(x: Explanation, gaps: Mapping[int, float]) -> list[str]:
+    """Movements marked on one side that is not clearly the stronger one; gaps: AU -> right less left, where known."""
+    sign = {"right": 1.0, "left": -1.0}
+    return [f"gives AU{o.au} to one side, which is not the stronger one" for o in x.observations
+            if o.present and o.side in sign and sign[o.side] * gaps.get(o.au, 5 * sign[o.side]) < SLANT]
 
 
 def _sides(x: Explanation) -> list[str]:

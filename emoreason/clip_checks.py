@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from emoreason.checks import MARGIN, Checked, _words, denies, marks, repeated, twice
+from emoreason.checks import _DENIED, _SENTENCE, MARGIN, Checked, _words, denies, marks, repeated, twice
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
@@ -24,6 +24,7 @@ _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when t
           re.compile(r"^(?:as the video|with the progress|then, as|a little later)"),
           re.compile(r"^(?:in the middle|halfway|by the middle|around the middle)"),
           re.compile(r"^(?:towards the end|at the end of|near the end|in the final part)"))
+_OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(?:\s*(?:s\b|seconds?\b))?")
 
@@ -50,9 +51,18 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
     slips += [*repeated(text), *twice(x), *marks(x), *_words(x, clip.levels), *unfounded(x, clip.levels, moment=False)]
     slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
+    slips += _unasked(x, question)
     if denies(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
+
+
+def _unasked(x: Explanation, question: str) -> list[str]:
+    """A question about the course that is answered by denying a look."""
+    if not _OF_THE_COURSE.search(question) or any(w in EMOTION_OF_WORD for w in re.findall("[a-z]+", question.lower())):
+        return []
+    found = _DENIED.search(_SENTENCE.split(x.interpretation.lower())[0])
+    return [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
 
 
 def _holds(o: Observation, clip: Clip) -> bool:

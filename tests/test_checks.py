@@ -16,16 +16,17 @@ from emoreason.schema import render
 from emoreason.wording import spoken_aus
 
 
-def measured(aus: dict[int, float], emotions: dict[str, float], pose: tuple[float, ...] = (0, 0, 0)) -> Evidence:
+def measured(aus: dict[int, float], emotions: dict[str, float], pose: tuple[float, ...] = (0, 0, 0), gaps: dict[int, float] | None = None) -> Evidence:
     k = len(MEASURED_AUS)
-    row = np.array([[aus.get(a, 0.0) for a in MEASURED_AUS]])
+    row, sides = (np.array([[given.get(a, 0.0) for a in MEASURED_AUS]]) for given in (aus, gaps or {}))
     looks = np.array([[emotions.get(e, 0.0) for e in EMOTIONS]])
-    return Evidence(np.zeros(1), row, np.zeros((1, k)), np.full((1, k, 16, 16), 1 / 256), looks, np.zeros(1),
+    return Evidence(np.zeros(1), row, sides, np.full((1, k, 16, 16), 1 / 256), looks, np.zeros(1),
                     np.zeros(1), np.array([pose], float), np.ones(1, bool))
 
 
 def of(facts: Facts) -> Evidence:
-    return measured(dict(facts.aus), dict(facts.emotions), facts.pose)
+    gaps = {a: 1.0 if side == "right" else -1.0 for a, side in facts.sides.items()}
+    return measured(dict(facts.aus), dict(facts.emotions), facts.pose, gaps)
 
 
 HAPPY = measured({12: 3.0, 6: 2.0}, {"happiness": 0.8, "neutral": 0.2})
@@ -39,6 +40,8 @@ TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretati
     ("It looks happy because the upper lids are raised.", 0.8, "happiness", "AU5"),
     ("Together, AU12, AU6 and AU25 make the pattern of happiness.", 0.8, "happiness", "AU25"),
     ("Fear would need raised inner brows and AU4.", 0.8, "happiness", None),
+    ("Quite sure: about 80 percent for happiness. The raised lip corners speak for it.", 0.8, "happiness", None),
+    ("Quite sure: about 20 percent for a neutral look. The raised lip corners speak for it.", 0.2, "neutral", "counts AU12 for neutral"),
     ("Surprise would need an open mouth. It lacks raised brows.", 0.8, "happiness", None),
     ("Disgust is the next guess, but it would need raised lip corners.", 0.8, "happiness", "asks AU12 of disgust"),
     ("For happiness, there would have to be raised cheeks.", 0.8, "happiness", "denies"),
@@ -69,8 +72,17 @@ def test_a_wrong_claim_and_broken_text_fail():
 @pytest.mark.parametrize(("words", "mark", "fails"), [("right", "right", False), ("right", "left", True), ("left or right", "left", False)])
 def test_words_and_mark_name_the_same_side(words, mark, fails):
     text = TEXT.format(said="It looks happy.", sure=0.8, look="happiness")
-    found = check(text.replace("The lip corners rise (AU12, 3.0)", f"The {words} lip corner rises (AU12, 3.0, {mark})"), [HAPPY])
+    smirk = measured({12: 3.0, 6: 2.0}, {"happiness": 0.8, "neutral": 0.2}, gaps={12: 2.0 if mark == "right" else -2.0})
+    found = check(text.replace("The lip corners rise (AU12, 3.0)", f"The {words} lip corner rises (AU12, 3.0, {mark})"), [smirk])
     assert found.fails == fails and found.unsupported == ()
+
+
+@pytest.mark.parametrize(("gap", "side", "fails"), [
+    (1.2, "right", False), (1.2, "left", True), (-1.2, "left", False), (0.2, "right", True), (0.0, "both", False)])
+def test_one_side_is_the_stronger_one(gap, side, fails):
+    text = "<think>Key observations: The lip corner rises (AU12, 3.0{}). Interpretation: It looks happy. Confidence: 0.8.</think><answer>happiness</answer>"
+    found = check(text.format("" if side == "both" else f", {side}"), [measured({12: 3.0}, {"happiness": 0.8}, gaps={12: gap})])
+    assert found.slips == (("gives AU12 to one side, which is not the stronger one",) if fails else ())
 
 
 def test_two_faces():

@@ -22,6 +22,13 @@ def test_a_true_answer_holds():
     assert CLIP.overall.ranked[0] == "happiness" and found(GOOD) == ((), ())
 
 
+def test_what_changes_is_not_answered_by_denying_a_look():
+    denial = replace(GOOD, interpretation="It does not look neutral; it looks happy. The lip corners are raised.")
+    assert found(denial, "What changes, and when?")[1] == ("denies neutral, which was not asked about",)
+    assert found(denial, "Why does she look neutral when she moves?")[1] == ()
+    assert found(GOOD, "What changes, and when?")[1] == ()
+
+
 @pytest.mark.parametrize("change", [
     {"au": 15, "text": "The lip corners are lowered"}, {"span": (2.0, 3.5)}, {"intensity": 4.6}, {"span": (1.0, 4.0)},
     {"present": False, "intensity": None, "span": None, "text": "The lip corners are not raised"}])

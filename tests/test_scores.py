@@ -105,6 +105,11 @@ def test_words_are_held_against_measurement_marks_and_themselves():
     for view, worth in ((None, 1.0), ({"pose": [0, 30, 0]} | sad, 1.0), ({"pose": [0, 0, 0]} | sad, 0.5),
                         ({"pose": [0, 0, 0], "emotions": {"sadness": 0.2, "neutral": 0.8}}, 0.0)):
         assert rewards.words_reward(turned, measured=[level], seen=[json.dumps(view)]) == [worth]
+    slanted = [texts[0].replace("(AU15, 2.4)", "(AU15, 2.4, left)")]
+    assert slanted != texts[:1]
+    for sides, worth in ({"15": "left"}, 1.0), ({"15": "right"}, 0.5), ({}, 0.5):
+        view = json.dumps(sad | {"pose": [0, 0, 0], "aus": {"4": 2.1, "15": 2.4}, "sides": sides})
+        assert rewards.words_reward(slanted, measured=[level], seen=[view]) == [worth]
 
 
 def test_words_about_two_faces_are_held_against_each():

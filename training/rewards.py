@@ -68,6 +68,13 @@ def _facts(one: dict[str, Any]) -> Facts:
     return Facts(aus, {}, one["emotions"], one["valence"], pose=tuple(one["pose"]))
 
 
+def _gaps(view: dict[str, Any]) -> dict[int, float] | None:
+    """Right less left of a face's AUs, 1 or -1 where one side is clearly the stronger; None where that is not known."""
+    if "sides" not in view:
+        return None
+    return {int(a): {"right": 1.0, "left": -1.0}.get(view["sides"].get(a), 0.0) for a in view["aus"]}
+
+
 def over_time(completions: Sequence[Any], course: Sequence[bytes | None] | None,
               prompts: Sequence[Any] | None) -> Iterable[Checked | None]:
     """Each answer about a clip, checked against its course; None for the others."""
@@ -121,9 +128,9 @@ def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
                  course: Sequence[bytes | None] | None = None, prompts: Sequence[Any] | None = None,
                  seen: Sequence[str | None] | None = None, **_: Any) -> list[float | None]:
     """1 less a half for each thing that the words say against facenet's figures ``measured`` (JSON), against what else
-    it has ``seen`` (JSON of "pose", "emotions", or for two faces "pair", such and "aus" of each), of a clip against its
-    ``course``, against the marks or themselves, or leave out of what was asked (``checks``, ``clip_checks``), down to
-    -1; -1 for text that denies its own conclusion or does not parse."""
+    it has ``seen`` (JSON of "pose", "sides", "emotions", or for two faces "pair", such and "aus" of each), of a clip
+    against its ``course``, against the marks or themselves, or leave out of what was asked (``checks``,
+    ``clip_checks``), down to -1; -1 for text that denies its own conclusion or does not parse."""
     out: list[float | None] = []
     questions = map(_question, prompts or [""] * len(completions))
     clips = over_time(completions, course, prompts)
@@ -137,7 +144,7 @@ def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
         else:
             pair = view.get("pair")
             slips = (of_two(_text(c), x, [_facts(one) for one in pair], question) if pair
-                     else of_one(_text(c), x, levels or {}, view.get("pose"), question))
+                     else of_one(_text(c), x, levels or {}, view.get("pose"), question, _gaps(view)))
             slips += conclusion(x, [one["emotions"] for one in pair or [view] if "emotions" in one])
         out.append(None if levels is None else -1.0 if DENIAL in slips else max(-1.0, 1.0 - 0.5 * len(slips)))
     return out
