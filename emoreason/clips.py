@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from emoreason.records import Evidence
 
 FRAMES = 16  # frames of a clip that the model sees, however long it is
 TOLD = 6  # events told in words at most, the strongest
+CHANGES = 3  # of them in one part, and as many that the clip begins with
+HOLDS = 2  # of them that go on in a part without a change
 PARTS = 4  # beginning, progress, middle, end
 QUIET = (25, 26, 43)  # parted lips, a slack jaw and lowered lids are little of an expression
 AWAY = 0.5  # seconds without the face that are worth a word
@@ -52,6 +55,19 @@ class Look:
     @property
     def ranked(self) -> list[str]:
         return sorted(self.emotions, key=lambda e: -self.emotions[e])
+
+
+class Step(NamedTuple):
+    """What a part of a clip brings, as far as it is told: ``there``, movements that the clip begins with (first part
+    alone); ``begins``, ``ends``; whether the eyes blink; turns of the head, (axis 0-2 as in ``TURNS``, 1 or -1); where
+    there is none of that, ``holds``: the strongest movements that go on."""
+
+    there: tuple[Event, ...] = ()
+    begins: tuple[Event, ...] = ()
+    ends: tuple[Event, ...] = ()
+    blinks: bool = False
+    turns: tuple[tuple[int, int], ...] = ()
+    holds: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -177,6 +193,25 @@ class Clip:
         return tuple((i + 1, axis, 1 if change[i, axis] > 0 else -1) for i in range(PARTS - 1)
                      for axis in range(3) if abs(change[i, axis]) >= TURNS[axis][2])
 
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Each part of the time with what it brings: onsets first, then offsets, blinks and turns, up to CHANGES."""
+        first = [e for e in self.told if self.starts(e) or e.onset - self.start < 0.12]
+        strongest = sorted(sorted(first, key=lambda e: -e.peak)[:CHANGES], key=lambda e: e.au)
+        out = []
+        for i in range(PARTS):
+            begins = {e.au: e for e in self.told if e not in first and self.part(e.onset) == i}
+            ends = {e.au: e for e in self.told if not self.lasts(e) and self.part(e.offset) == i}
+            blinks = any(self.part(e.apex) == i for e in self.blinks)
+            moves = [*((0, e) for e in begins.values()), *((1, e) for e in ends.values()), *[(2, None)] * blinks,
+                     *((3, turn[1:]) for turn in self.turns if turn[0] == i)][:CHANGES]
+            one = [tuple(x for kind, x in moves if kind == k) for k in range(4)]
+            on = [e for e in self.told if self.part(e.onset) < i and (self.lasts(e) or self.part(e.offset) > i)]
+            on = sorted(sorted(on, key=lambda e: -e.peak)[:HOLDS], key=lambda e: e.au)
+            out.append(Step(tuple(strongest) if i == 0 else (), one[0], one[1], bool(one[2]), one[3],
+                            () if moves else tuple(on)))
+        return tuple(out)
+
     def starts(self, e: Event) -> bool:
         """Whether the movement was there when the face was first seen."""
         return e.cut in ("start", "both") and e.onset <= self.start + 0.05
@@ -198,6 +233,8 @@ class Clip:
         if self.turns:
             out.append("Head: " + ", ".join(f"part {i + 1} {TURNS[axis][way > 0]}" for i, axis, way in self.turns[:4])
                        + ".")
+        if self.told or self.blinks or self.turns:
+            out.append("Parts: " + "; ".join(f"{i} {_step(one)}" for i, one in enumerate(self.steps, 1)) + ".")
         tops = ((i, x.ranked[0], x.emotions[x.ranked[0]]) for i, x in enumerate(self.looks, 1))
         looks = ", ".join(f"{i} {name} {p:.2f}" for i, name, p in tops)
         out.append(f"Looks: {looks}. Over all: {_look(self.overall)}.")
@@ -212,6 +249,17 @@ class Clip:
                  (e.speech, "speaking")]
         more = "".join(f" {word}" for is_so, word in marks if is_so)
         return f"AU{e.au} {e.peak:.1f} {e.onset:.1f}-{e.offset:.1f} top {e.apex:.1f}{more}"
+
+
+def _step(one: Step) -> str:
+    said = []
+    for word, events in (("is", one.there), ("begins", one.begins), ("ends", one.ends), ("holds", one.holds)):
+        new = word in ("is", "begins")
+        names = [f"AU{e.au}" + f" {e.peak:.1f}" * new + f" {e.side}" * (e.side != "both" and word != "holds")
+                 + " short" * (e.short and word == "begins") for e in events]
+        said += [f"{word} {', '.join(names)}"] * bool(names)
+    said += ["blinks"] * one.blinks + [f"turns {TURNS[axis][way > 0]}" for axis, way in one.turns]
+    return ", ".join(said) or "none"
 
 
 def _look(x: Look) -> str:

@@ -21,8 +21,9 @@ from emoreason.records import Evidence
 
 COURSE = 8  # samples of an AU's course over a clip
 LEVELS, TILTS = 26, 11  # knots of the intensity (0-5 in steps of 0.2) and of the side difference (-5..5 in steps of 1)
+TURNS = 19  # knots of yaw, pitch and roll (-45..45 degrees in steps of 5)
 OPENAI_DATASET_MEAN, OPENAI_DATASET_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-READOUT = 2 * len(EMOTIONS) + 2 + 3  # probabilities, scaled logits, valence and arousal, pose
+READOUT = 2 * len(EMOTIONS) + 2 + 3 + 3 * TURNS  # probabilities, scaled logits, valence and arousal, pose twice
 CACHE = "cache" if "cache" in BaseModelOutputWithPast.__dataclass_fields__ else "past_key_values"  # renamed in 5.24
 
 
@@ -77,6 +78,14 @@ def hat(x: Tensor, low: float, high: float, knots: int) -> Tensor:
     return (1 - (position[..., None] - torch.arange(knots, device=x.device)).abs()).clamp_min(0)
 
 
+def spread(good: Tensor, parts: Tensor, most: int) -> Tensor:
+    """Frames (N, most) that lie evenly among those of ``good`` (N, T), from the first to the last: ``parts`` (N,) of
+    them, 2 or more or 1; what follows these repeats the last."""
+    last = (good.sum(1) - 1).clamp_min(0)[:, None]
+    steps = torch.arange(most, device=good.device) * last / (parts[:, None] - 1).clamp_min(1)
+    return (~good).sort(dim=1, stable=True).indices.gather(1, torch.minimum(steps.round().long(), last))
+
+
 class Projector(nn.Sequential):
     """Two layers from ``inp`` to the language model's width."""
 
@@ -107,42 +116,30 @@ class MediaEncoder(nn.Module):
 
     def forward(self, pixel_values: Tensor, face: dict[str, Tensor] | None = None) -> list[Tensor]:
         """(N, T, 2, 3, S, S) -> N tensors (tokens, width). face: what ``read`` gave for it, where that is known."""
-        n, t = pixel_values.shape[:2]
+        n = len(pixel_values)
         there = pixel_values.flatten(3).amax(-1) > 0  # N, T, 2
-        frames = there.any(2).sum(1).clamp_min(1)  # of each media
-        drop = torch.zeros(n, 3, dtype=torch.bool, device=pixel_values.device)
+        segments = there.any(2).sum(1).clamp(1, SEGMENTS)  # of each media
+        keep = there.any(1)[:, [0, 1, 1]]  # N, 3: scene, face, AUs
         if self.training and any(self.config.dropout):
-            drop = torch.rand(n, 3, device=drop.device) < drop.new_tensor(self.config.dropout, dtype=torch.float)
+            keep &= torch.rand(n, 3, device=keep.device) >= torch.tensor(self.config.dropout, device=keep.device)
         face = self.read(pixel_values[:, :, 1].flatten(0, 1), n) if face is None else face
-        scene = self._scene(pixel_values[:, :, 0], there[..., 0])
-        out = []
-        for i in range(n):
-            good = there[i, :, 1].nonzero()[:, 0]
-            segments = min(int(frames[i]), SEGMENTS)
-            rows = [self._or_absent(scene[i], 0, SCENE_TOKENS, bool(there[i, :, 0].any()) and not drop[i, 0])]
-            if len(good) and not drop[i, 1]:
-                pick = good[torch.linspace(0, len(good) - 1, segments, device=good.device).round().long()]
-                pair = torch.stack([self.face_projector(face["pooled"][i, pick]),
-                                    self.readout_projector(face["readout"][i, pick])], 1)
-                rows.append(pair.flatten(0, 1))
-            else:
-                rows.append(self._or_absent(None, 1, FACE_TOKENS * segments, False))
-            rows.append(self._au_tokens(face, i, good) if len(good) and not drop[i, 2]
-                        else self._or_absent(None, 2, len(MEASURED_AUS), False))
-            out.append(torch.cat(rows))
-        return out
-
-    def _or_absent(self, tokens: Tensor | None, kind: int, count: int, there: bool) -> Tensor:
-        return tokens if there and tokens is not None else self._absent(kind).expand(count, -1)
+        groups = [self._scene(pixel_values[:, :, 0], there[..., 0]), self._face_tokens(face, there[..., 1], segments),
+                  self._au_tokens(face, there[..., 1])]
+        tokens = torch.cat([torch.where(keep[:, i, None, None], group, self._absent(i))
+                            for i, group in enumerate(groups)], 1)
+        lengths = SCENE_TOKENS + FACE_TOKENS * segments + len(MEASURED_AUS)
+        segment = (torch.arange(tokens.shape[1], device=tokens.device) - SCENE_TOKENS) // FACE_TOKENS
+        spare = (segment >= segments[:, None]) & (segment < SEGMENTS)
+        return list(tokens[~spare].split(lengths.tolist()))
 
     def _absent(self, kind: int) -> Tensor:
-        return self.absent(torch.tensor([kind], device=self.au_embedding.weight.device))
+        return self.absent(torch.tensor(kind, device=self.au_embedding.weight.device))
 
     def _scene(self, scene: Tensor, there: Tensor) -> Tensor:
         """(N, T, 3, S, S) -> (N, SCENE_TOKENS, width): the frames' mean, pooled to quadrants."""
         n, t = scene.shape[:2]
         if self.tower is None or not there.any():
-            return self._absent(0)[None].expand(n, SCENE_TOKENS, -1)
+            return self._absent(0).expand(n, SCENE_TOKENS, -1)
         mean, std = (scene.new_tensor(v).view(3, 1, 1) for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
         x = (scene.flatten(0, 1) - mean) / std
         x = F.interpolate(x, size=(self.tower_side,) * 2, mode="bilinear", antialias=True, align_corners=False)
@@ -164,18 +161,25 @@ class MediaEncoder(nn.Module):
         out = {k: v.new_zeros(len(crops), *v.shape[1:]).index_put((there,), v) for k, v in seen.items()}
         out["emotion"] = out["emotion"] / self.config.emotion_temperature
         p = out["emotion"].softmax(-1)
-        out["readout"] = torch.cat([p, out["emotion"].clamp(-8, 8) / 4, out["affect"], out["pose"] / 45], -1)
+        turns = hat(out["pose"], -45, 45, TURNS).flatten(-2)
+        out["readout"] = torch.cat([p, out["emotion"].clamp(-8, 8) / 4, out["affect"], out["pose"] / 45, turns], -1)
         return {k: v.unflatten(0, (n, -1)) for k, v in out.items()}
 
-    def _au_tokens(self, face: dict[str, Tensor], i: int, good: Tensor) -> Tensor:
-        """(K, width): each AU's feature at its apex, its intensity, side and course."""
-        aus, sides = face["aus"][i, good], face["sides"][i, good]  # T', K
-        course = aus[torch.linspace(0, len(good) - 1, COURSE, device=good.device).round().long()].T / 5  # K, COURSE
-        apex = aus.argmax(0)
-        k = torch.arange(aus.shape[1], device=aus.device)
-        clip = torch.full((len(k), 1), float(len(good) > 1), device=aus.device, dtype=aus.dtype)
-        parts = [face["features"][i, good][apex, k], hat(aus[apex, k], 0, 5, LEVELS),
-                 hat(sides[apex, k], -5, 5, TILTS), course, clip]
+    def _face_tokens(self, face: dict[str, Tensor], good: Tensor, segments: Tensor) -> Tensor:
+        """(N, FACE_TOKENS * SEGMENTS, width), two for each of a media's ``segments`` (N,), the rest to be left out."""
+        row, pick = torch.arange(len(good), device=good.device)[:, None], spread(good, segments, SEGMENTS)
+        pair = [self.face_projector(face["pooled"][row, pick]), self.readout_projector(face["readout"][row, pick])]
+        return torch.stack(pair, 2).flatten(1, 2)
+
+    def _au_tokens(self, face: dict[str, Tensor], good: Tensor) -> Tensor:
+        """(N, K, width): each AU's feature at its apex, its intensity, side and course."""
+        n, k = len(good), torch.arange(face["aus"].shape[2], device=good.device)
+        row = torch.arange(n, device=good.device)[:, None]
+        apex = face["aus"].masked_fill(~good[..., None], -1).argmax(1)  # N, K
+        course = face["aus"][row, spread(good, good.new_full((n,), COURSE, dtype=torch.long), COURSE)]
+        clip = (good.sum(1) > 1).to(course.dtype)[:, None, None].expand(n, len(k), 1)
+        parts = [face["features"][row, apex, k], hat(face["aus"][row, apex, k], 0, 5, LEVELS),
+                 hat(face["sides"][row, apex, k], -5, 5, TILTS), course.transpose(1, 2) / 5, clip]
         return self.au_projector(torch.cat(parts, -1)) + self.au_embedding(k)
 
 

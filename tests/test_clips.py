@@ -92,6 +92,20 @@ def test_clips_are_told_with_spans_and_in_order():
         assert "blink" in write_clip(facts, Question("when", "when", au=43), rng).interpretation
 
 
+def test_the_parts_are_told_as_they_were_measured():
+    clip = made_clip(aus={1: (-1.0, 3.5, 2.0), 4: (1.2, 9.0, 3.0), 12: (1.3, 2.6, 2.0), 43: (0.3, 0.5, 4.8)})
+    first, second, third, last = clip.steps
+    assert [e.au for e in first.there] == [1] and first.blinks and not first.begins
+    assert [e.au for e in second.begins] == [4, 12] and not second.there and not second.holds
+    assert [e.au for e in third.ends] == [12] and [e.au for e in last.ends] == [1]
+    said = clip.words()
+    assert re.search(r"Parts: 1 is AU1 2\.\d, blinks; 2 begins AU4 \d\.\d, AU12 \d\.\d; 3 ends AU12; 4 ends AU1\.", said), said
+    still = made_clip(aus={4: (-1.0, 9.0, 3.0)})
+    assert [[e.au for e in step.holds] for step in still.steps] == [[], [4], [4], [4]]
+    told = caption(ClipFacts(still), random.Random(0))
+    assert len(re.findall(r"\bstill\b", told)) == 3 and "no clear change" not in told
+
+
 def test_a_part_is_judged_by_itself_and_change_is_told():
     looks = [(0, "neutral"), (2.0, "happiness")]
     facts = ClipFacts(made_clip(aus={12: (2.2, 9.0, 3.5), 6: (2.2, 9.0, 2.5), 4: (0.2, 1.0, 2.0)}, looks=looks))

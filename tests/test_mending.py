@@ -14,6 +14,7 @@ from emoreason.mending import ROUNDS, Attempt, keeps, mend
 
 GOOD = TEXT.format(said="It looks happy, as the lip corners are raised.", sure=0.8, look="happiness")
 HALF = measured({12: 3.0, 25: 1.0, 6: 0.8}, {"happiness": 0.8, "neutral": 0.2})  # a trace of AU6 may be called absent
+LEFT = measured({12: 3.0, 6: 2.0}, {"happiness": 0.8, "neutral": 0.2}, gaps={12: -2.0})
 REQUEST = Request(({"role": "user", "content": "Why?"},))
 
 
@@ -107,7 +108,7 @@ def test_an_au_is_observed_once():
     twice = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The lip corners rise (AU12, 2.9).")
     found = check(twice.replace("2.9", "3.0"), [HAPPY])
     assert found.slips == ("observes AU12 twice",) and found.text[:first_fault(found, judge)].endswith("(AU12, 3.0).")
-    assert check(twice.replace("2.9", "2.9, left"), [HAPPY]).slips == ()
+    assert check(twice.replace("2.9", "2.9, left"), [LEFT]).slips == ()
 
 
 @pytest.mark.parametrize(("seen", "slip"), [
@@ -117,7 +118,7 @@ def test_an_au_is_observed_once():
     ("The cheeks are not raised (AU5 absent).", "describes AU6"), ("The cheeks are not raised (AU6 absent).", None),
     ("The cheeks are slightly raised although the lip corners are not pulled up (AU6, 1.9).", None)])
 def test_the_words_of_an_observation_go_with_its_mark(seen, slip):
-    found = check(GOOD.replace("The lip corners rise (AU12, 3.0).", seen), [HAPPY]).slips
+    found = check(GOOD.replace("The lip corners rise (AU12, 3.0).", seen), [LEFT]).slips
     assert [slip] * (slip is not None) == [slip for s in found if slip in s] and len(found) == (slip is not None)
 
 

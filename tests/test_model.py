@@ -3,7 +3,7 @@ import pytest
 import tiny
 import torch
 
-from emoreason.model import EmoReasonForConditionalGeneration, hat
+from emoreason.model import EmoReasonForConditionalGeneration, hat, spread
 from emoreason.processing import Media, token_count
 from emoreason.records import CROP
 
@@ -92,6 +92,25 @@ def test_hat_shares_linearly():
     x = hat(torch.tensor([0.0, 0.3, 5.0]), 0, 5, 26)
     assert torch.allclose(x.sum(-1), torch.ones(3))
     assert torch.allclose(x @ torch.linspace(0, 5, 26), torch.tensor([0.0, 0.3, 5.0]), atol=1e-5)
+
+
+def test_frames_are_spread_over_those_with_a_face():
+    good = torch.tensor([[1, 1, 0, 1, 0, 1], [0, 0, 1, 0, 0, 0], [1, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0]]).bool()
+    assert spread(good, torch.tensor([4, 1, 2, 1]), 4)[:2].tolist() == [[0, 1, 3, 5], [2, 2, 2, 2]]
+    assert spread(good, torch.tensor([2, 2, 3, 1]), 3).tolist() == [[0, 5, 5], [2, 2, 2], [0, 0, 2], [0, 0, 0]]
+
+
+def test_clips_of_all_lengths_in_a_batch_are_read_as_alone(made):
+    encoder, processor = made[0].model.encoder.eval(), made[1]
+    clips = [media(i, frames) for i, frames in enumerate((1, 3, 5, 2))] + [media(9, 2, crops=False), media(7, 4, scene=False)]
+    clips[2].crops[1] = 0  # a frame without the face
+    pixels = [processor(images=[c], text=["<image>"])["pixel_values"] for c in clips]
+    most = max(p.shape[1] for p in pixels)
+    together = torch.cat([torch.nn.functional.pad(p, (0,) * 8 + (0, most - p.shape[1])) for p in pixels])
+    with torch.no_grad():
+        for one, mine in zip(pixels, encoder(together), strict=True):
+            alone = encoder(one)[0]
+            assert alone.shape == mine.shape and torch.allclose(alone, mine, atol=1e-5)
 
 
 def test_another_number_of_frames_is_seen(made):
