@@ -25,6 +25,11 @@ _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when t
           re.compile(r"^(?:in the middle|halfway|by the middle|around the middle)"),
           re.compile(r"^(?:towards the end|at the end of|near the end|in the final part)"))
 _OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
+_NO_COURSE = re.compile(r"\bmove|\bwould\b|\b(?:has|have|had) to\b|^turn\b", re.I)  # of what is there, or is missing
+_COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time|back|still|same|steady|whole|always|"
+                     r"never|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|chang\w*|stays?|"
+                     r"keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?|goes|appears?|fades?|shift\w*|develop\w*)\b",
+                     re.I)
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(?:\s*(?:s\b|seconds?\b))?")
 
@@ -58,11 +63,14 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
 
 
 def _unasked(x: Explanation, question: str) -> list[str]:
-    """A question about the course that is answered by denying a look."""
-    if not _OF_THE_COURSE.search(question) or any(w in EMOTION_OF_WORD for w in re.findall("[a-z]+", question.lower())):
+    """A question about the course that is answered by denying a look, or by something that knows no time."""
+    words = re.findall("[a-z]+", question.lower())
+    if x.emotion is None or not _OF_THE_COURSE.search(question) or any(w in EMOTION_OF_WORD for w in words):
         return []
     found = _DENIED.search(_SENTENCE.split(x.interpretation.lower())[0])
-    return [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
+    slips = [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
+    told = _NO_COURSE.search(question) or _COURSE.search(x.interpretation)
+    return slips if told else [*slips, "does not tell the course"]
 
 
 def _holds(o: Observation, clip: Clip) -> bool:

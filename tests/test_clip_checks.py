@@ -24,9 +24,12 @@ def test_a_true_answer_holds():
 
 def test_what_changes_is_not_answered_by_denying_a_look():
     denial = replace(GOOD, interpretation="It does not look neutral; it looks happy. The lip corners are raised.")
-    assert found(denial, "What changes, and when?")[1] == ("denies neutral, which was not asked about",)
+    assert found(denial, "What changes, and when?")[1] == ("denies neutral, which was not asked about", "does not tell the course")
     assert found(denial, "Why does she look neutral when she moves?")[1] == ()
     assert found(GOOD, "What changes, and when?")[1] == ()
+    tone = replace(GOOD, interpretation="The look is pleasant. The raised lip corners set this tone.")
+    assert found(tone, "What changes over the clip?")[1] == ("does not tell the course",)
+    assert found(tone, "What would have to change?")[1] == found(tone, "Which movements do you see?")[1] == found(tone)[1] == ()
 
 
 @pytest.mark.parametrize("change", [
