@@ -16,6 +16,11 @@ _HYPOTHETICAL = re.compile(
     r"if|expect(?:s|ed)?|must|typical(?:ly)?|usual(?:ly)?|can|may|might|"
     r"in (?:fear|anger|sadness|disgust|surprise|happiness|contempt))\b")
 
+# Said to be there after all.
+_FULFILLED = re.compile(r"\bthe movements it needs(?= are there)|"
+                        r"\bwould(?= (?:fit|allow|agree with|speak for) it\b| be a start\b)|\bcan(?= be found in\b)|"
+                        r", (?:but )?the rest (?:is missing|would not)\b")
+
 
 @cache
 def _phrases() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
@@ -36,7 +41,7 @@ def spoken_aus(text: str) -> frozenset[int]:
     """AUs that ``text`` says are there, in words ("the raised cheeks") or by number; clauses that deny or only suppose
     something are left out. Plain phrases only: what it finds is said, what it misses may be said too."""
     found: set[int] = set()
-    for clause in _CLAUSE.split(text.lower()):
+    for clause in _CLAUSE.split(_FULFILLED.sub("", text.lower())):
         if is_negated(clause) or _HYPOTHETICAL.search(clause):
             continue
         found |= find_aus(clause)[0]

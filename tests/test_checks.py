@@ -40,6 +40,8 @@ TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretati
     ("It looks happy because the upper lids are raised.", 0.8, "happiness", "AU5"),
     ("Together, AU12, AU6 and AU25 make the pattern of happiness.", 0.8, "happiness", "AU25"),
     ("Fear would need raised inner brows and AU4.", 0.8, "happiness", None),
+    ("The movements it needs are there, the raised upper lids, yet the overall impression goes to happiness.", 0.8, "happiness", "AU5"),
+    ("The raised upper lids would fit it, but the rest is missing.", 0.8, "happiness", "AU5"),
     ("Quite sure: about 80 percent for happiness. The raised lip corners speak for it.", 0.8, "happiness", None),
     ("Quite sure: about 20 percent for a neutral look. The raised lip corners speak for it.", 0.2, "neutral", "counts AU12 for neutral"),
     ("Surprise would need an open mouth. It lacks raised brows.", 0.8, "happiness", None),
