@@ -13,7 +13,7 @@ from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEA
 from emoreason.pair_checks import pair_slips
 from emoreason.records import Evidence
 from emoreason.remarks import declined_for, judges_smile, unfounded, unseen, without
-from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse
+from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse, sentences
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
     x, text = found.explanation, found.text
     if x is None:
         return 0
-    starts = [0, *(m.start() for m in _SENTENCE.finditer(text))]
+    starts = sentences(text)
     for start, end in zip(starts, [*starts[1:], text.find("</think>")], strict=True):
         begun = check(closed(text[:end]))
         if begun.problem is None and begun.fails:

@@ -1,19 +1,22 @@
 """A text that does not hold is written again from its first wrong sentence on; what stands before it is kept. What it
-observes twice is taken out."""
+observes twice is taken out, and so are, in the end, the sentences that still do not hold: shorter, but true."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from emoreason.checks import Checked, first_fault
 from emoreason.engines import Engine, Request
-from emoreason.schema import once
+from emoreason.schema import INTERPRETATION, KEY, THINK_CLOSE, THINK_OPEN, once, sentences
 
 RETRIES = 4
 ROUNDS = 3
 IDLE = 2  # rounds that mended nothing, after which it is left
+CUTS = 4  # sentences that are taken out at most
+_HEADING = re.compile(rf"\s*(?:{THINK_OPEN})?\s*(?:{KEY}|{INTERPRETATION})?")
 
 
 @dataclass
@@ -62,11 +65,43 @@ class Attempt:
         self.idle += self.best is before and self.at <= reached
         self.over = not self.keeps or self.idle >= IDLE
 
+    def shorten(self) -> None:
+        """Without the sentences that do not hold, where that helps and still says something."""
+        found = self.best
+        for _ in range(CUTS):
+            x, text = found.explanation, without(found.text, self._fault(found)) if found.fails else None
+            if x is None or text is None:
+                break
+            shorter = self.check(text)
+            y = shorter.explanation
+            if y is None or not y.interpretation or x.observations and not y.observations:
+                break
+            found = shorter
+        self.best = min(self.best, found, key=Checked.faults)
+
+
+def without(text: str, at: int) -> str | None:
+    """An explanation's text without the sentence that begins at ``at``; headings stay. None where that is no sentence
+    of the observations or the interpretation.
+
+    >>> without("<think>Key observations: A smile (AU12, 3.0). So. Interpretation: It is.</think>", 45)
+    '<think>Key observations: A smile (AU12, 3.0). Interpretation: It is.</think>'
+    """
+    close = text.find(THINK_CLOSE)
+    begins = sentences(text)
+    if at not in begins or at >= close:
+        return None
+    end = min([b for b in begins if b > at] + [close])
+    heading = _HEADING.match(text[at:end]).group()  # type: ignore[union-attr]
+    if text[at:end].lstrip().startswith("Confidence:"):
+        return None
+    return text[:at] + heading.rstrip() + text[end:]
+
 
 def mend(engine: Engine, attempts: Sequence[Attempt], write: Callable[[list[Request]], list[str]],
          retries: int = RETRIES) -> list[Checked]:
     """The best text of each attempt: where it fails, ``retries`` more (or the engine's ``#retries``) are drawn, in up
-    to ROUNDS; ``write`` gives the texts of requests."""
+    to ROUNDS, and then it is shortened; ``write`` gives the texts of requests."""
     more = retries if engine.spec.retries is None else engine.spec.retries
     for turn in range(ROUNDS):
         left = [a for a in attempts if a.best.fails and not a.over]
@@ -75,6 +110,9 @@ def mend(engine: Engine, attempts: Sequence[Attempt], write: Callable[[list[Requ
         texts = write([r for a in left for r in a.draws(turn, more)])
         for i, a in enumerate(left):
             a.take(texts[i * more:(i + 1) * more])
+    for a in attempts:
+        if more and a.keeps and a.best.fails:
+            a.shorten()
     return [a.best for a in attempts]
 
 

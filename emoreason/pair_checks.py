@@ -21,6 +21,7 @@ CLOSE = 0.1  # and of probabilities, valence, confidence
 _SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _WHOSE = re.compile(r"\b(first|second)\b")
 _BOTH = re.compile(r"\bboth\b|\bneither\b|\balike\b|\bsame\b|\btwo\b|\bnot\b")
+_IN_BOTH = re.compile(r"\bin both\b|\bboth (?:faces|show)\b|^both\b")
 _SMILE = re.compile(r"\bsmil(?:e|es|ed|ing)\b")
 _SLOTS = {"one": r"(?P<one>first|second)", "two": r"(?P<two>first|second)", "s": "s?"} | {
     name: rf"(?P<{name}>[a-z ]{{1,40}})" for name in ("adj", "adj2", "noun", "noun2", "bare")}
@@ -32,6 +33,8 @@ def pair_slips(x: Explanation, faces: Sequence[Facts], question: str) -> list[st
     """What a comparison says that does not hold, apart from its claims and its conclusion. faces: the two, in order."""
     known = [o for o in x.observations if o.present and o.au in faces[0].aus]
     slips = [slip for o in known for slip in _observed(o.text.lower(), o.au, faces)]
+    slips += [f"gives AU{o.au} to one side, which is not the stronger one" for o in known
+              if o.side in ("left", "right") and o.side not in _uneven(o.au, faces)]
     for sentence in _SENTENCE.split(x.interpretation):
         low = sentence.lower().strip()
         slips += [f'says "{found.group()}", which is not so' for pattern, holds in _sayings()
@@ -54,7 +57,7 @@ def _observed(text: str, au: int, faces: Sequence[Facts]) -> list[str]:
     kind, one = next(((kind, found.groupdict().get("one")) for kind, pattern in _placings()
                       if (found := pattern.search(text))), (None, None))
     whose = set(_WHOSE.findall(text))
-    both = kind in ("both", "more") or kind is None and not whose and "both" in text
+    both = kind in ("both", "more") or kind is None and _IN_BOTH.search(text)
     if both and min(levels.values()) < scores.GREY:
         return [f"gives AU{au} to both faces"]
     if kind is None and len(whose) == 1 and not _BOTH.search(text):  # other words than the engine's
@@ -65,6 +68,12 @@ def _observed(text: str, au: int, faces: Sequence[Facts]) -> list[str]:
     if levels[one] - other <= (-GAP if kind is None else -NEAR):
         return [f"gives AU{au} to the wrong face"]
     return [f"gives AU{au} to one face alone"] if kind == "only" and other >= PRESENT + NEAR else []
+
+
+def _uneven(au: int, faces: Sequence[Facts]) -> set[str]:
+    """The stronger sides of the face that shows a movement most, or of both where they are close."""
+    most = max(f.aus[au] for f in faces)
+    return {f.sides[au] for f in faces if au in f.sides and f.aus[au] > most - NEAR}
 
 
 @cache
@@ -121,6 +130,7 @@ def _same(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:
 
 def _because(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:
     known = spoken_aus(low) & faces[0].aus.keys()
+    known -= {25} if 27 in known else set()  # a wide open mouth parts the lips as well
     return all(_ahead(said, faces, lambda f, a=a: f.aus[a], -NEAR) for a in known)
 
 

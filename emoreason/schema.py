@@ -233,6 +233,11 @@ def closed(begun: str) -> str:
     return f"{begun}{rest}{THINK_CLOSE}{ANSWER_OPEN}none{ANSWER_CLOSE}"
 
 
+def sentences(text: str) -> list[int]:
+    """Where the sentences of an explanation's text begin: each but the first at the space before its first word."""
+    return [0, *(m.start() for m in re.finditer(r"(?<=[.!?])(?= )", text))]
+
+
 def claims(text: str) -> list[Observation]:
     """Every observation of an explanation's text, those that ``parse`` takes as one included. Raises ParseError for an
     AU that FACS does not have, ValueError for figures out of range."""

@@ -129,6 +129,15 @@ def test_what_a_comparison_says_of_each(seen, said, slip):
     assert found.slips == () if slip is None else slip in found.slips[0]
 
 
+def test_the_side_of_a_mark_in_a_comparison():
+    text = ("<think>Key observations: Only in the first face the lip corners are raised (AU12, 3.0, {}). Interpretation: They differ. "
+            "Confidence: 0.7.</think><answer>happiness, sadness</answer>")
+    uneven = measured({12: 3.0, 6: 2.0}, {"happiness": 0.8, "neutral": 0.2}, gaps={12: -1.6})
+    assert check(text.format("right"), [uneven, SAD]).slips == ("gives AU12 to one side, which is not the stronger one",)
+    assert not check(text.format("left"), [uneven, SAD]).fails
+    assert check(text.format("left"), [HAPPY, SAD]).fails and not check(text.format("both"), [uneven, SAD]).fails
+
+
 def test_a_comparison_answers_what_was_asked():
     text = ("<think>Key observations: Only in the first face the lip corners are raised (AU12, 3.0). Interpretation: The first face looks more "
             "happy. Confidence: 0.7.</think><answer>happiness, sadness</answer>")

@@ -10,7 +10,7 @@ from test_checks import HAPPY, SAD, TEXT, measured
 
 from emoreason.checks import check, first_fault
 from emoreason.engines import Completion, Request
-from emoreason.mending import ROUNDS, Attempt, keeps, mend
+from emoreason.mending import Attempt, keeps, mend, without
 
 GOOD = TEXT.format(said="It looks happy, as the lip corners are raised.", sure=0.8, look="happiness")
 HALF = measured({12: 3.0, 25: 1.0, 6: 0.8}, {"happiness": 0.8, "neutral": 0.2})  # a trace of AU6 may be called absent
@@ -87,13 +87,14 @@ def test_it_goes_on_from_the_text_that_holds_furthest():
     assert writer.begun == [begun, further[:further.index(" The upper")]]
 
 
-def test_it_gives_up_with_the_best():
-    bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
-    writer = Writer(*["nothing"] * ROUNDS)
+def test_it_gives_up_after_two_rounds_that_mended_nothing():
+    bad = GOOD.replace("0.8", "0.2")
+    writer = Writer(*["nothing"] * 9)
     assert mended(writer, bad).text == bad and len(writer.begun) == 2
+    bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
     again = bad[bad.index(" The chin"):].replace("It looks happy", "It looks sad")
     writer = Writer(*[again.replace("(AU17", f"(AU{n}") for n in (17, 24, 17)])
-    assert mended(writer, bad).text == bad and len(writer.begun) == 2
+    assert mended(writer, bad).text == GOOD and len(writer.begun) == 2
 
 
 @pytest.mark.parametrize(("writer", "request_"), [
@@ -149,3 +150,26 @@ def test_what_the_text_says_against_itself_and_the_question(said, question, slip
     if slip == "calls absent":
         text = text.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks are not raised (AU6 absent).")
     assert [slip] * (slip is not None) == [slip for s in check(text, [HALF], question).slips if slip in s]
+
+
+def test_in_the_end_what_does_not_hold_is_left_out():
+    bad = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0).")
+    assert judge(bad).unsupported == (17,)
+    assert mended(Writer(*["nothing"] * 9), bad).text == GOOD
+    two = GOOD.replace("are raised.", "are raised. The upper lids are raised. So it is.")
+    assert mended(Writer(*["nothing"] * 9), two).text == GOOD.replace("are raised.", "are raised. So it is.")
+
+
+@pytest.mark.parametrize("text", [
+    GOOD.replace("The lip corners rise (AU12, 3.0)", "The chin is raised (AU17, 2.0)").replace(", as the lip corners are raised", ""),
+    GOOD.replace("It looks happy, as the lip corners are raised.", "The upper lids are raised."), GOOD.replace("0.8", "0.2")])
+def test_what_would_say_nothing_more_is_left_as_it_is(text):
+    assert judge(text).fails and mended(Writer(*["nothing"] * 9), text).text == text
+
+
+def test_without_keeps_the_headings():
+    text = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks rise (AU6, 2.0).")
+    assert without(text, 0) == text.replace(" The lip corners rise (AU12, 3.0).", "")
+    at = text.index(" Interpretation:")
+    assert without(text, at) == text.replace(" It looks happy, as the lip corners are raised.", "")
+    assert without(text, 5) is None and without(text, text.index(" Confidence:")) is None
