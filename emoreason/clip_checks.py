@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from emoreason.checks import _DENIED, _SENTENCE, MARGIN, Checked, _words, denies, marks, repeated, twice
-from emoreason.clips import PARTS, Clip, Look
+from emoreason.clips import AT_ONCE, PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
 from emoreason.facs import EMOTION_OF_WORD
@@ -24,6 +24,10 @@ _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when t
           re.compile(r"^(?:as the video|with the progress|then, as|a little later)"),
           re.compile(r"^(?:in the middle|halfway|by the middle|around the middle)"),
           re.compile(r"^(?:towards the end|at the end of|near the end|in the final part)"))
+# What may be said of a face as it is first seen, and the movements (none named: any) that it then cannot begin with.
+_STATES = ((re.compile(r"\b(?:mouth is|lips are) closed\b"), frozenset((25, 26, 27))),
+           (re.compile(r"\beyes are open\b"), frozenset((43,))),
+           (re.compile(r"\bface is (?:at rest|still)\b"), frozenset()))
 _OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
 _NO_COURSE = re.compile(r"\bmove|\bwould\b|\b(?:has|have|had) to\b|^turn\b", re.I)  # of what is there, or is missing
 _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time|back|still|same|steady|whole|always|"
@@ -114,13 +118,19 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
         if part is None:
             continue
         for aus, which, phrase in _phrases():
-            rest = phrase.sub(" ", sentence)
+            rest, said = phrase.sub(" ", sentence), phrase.search(sentence)
             mine = [e for e in clip.events if e.au in aus]
             if which == 1 and part == 0:  # what is there at first does not begin later
                 mine = [e for e in mine if e.onset - clip.start <= SLACK]
+            if said and " still " in said.group():  # what goes on has begun before
+                mine = [e for e in mine if clip.part(e.onset - 0.1) < part]
             if rest != sentence and not any(_happens(clip, e, part, which) for e in mine):
                 slips.append(f"tells AU{min(aus)} of part {part + 1}")
             sentence = rest
+        if part == 0:
+            slips += [f'says "{said.group()}" of the start, where AU{e.au} shows' for words, aus in _STATES
+                      if (said := words.search(sentence)) for e in clip.told
+                      if e.onset - clip.start < AT_ONCE and (e.au in aus or not aus)]
         if any(words in sentence for words in _no_change()):
             slips += [f"sees no change in part {part + 1}, where AU{e.au} moves" for e in clip.told
                       if _changes(clip, e, part)]
@@ -224,8 +234,9 @@ def _conclusion(x: Explanation, looks: tuple[Look, ...]) -> list[str]:
     """Among the most probable readings of one of the looks, at about its probability."""
     if x.emotion is None:
         return []
-    for look in looks:
-        p, best = look.emotions.get(x.emotions[0], 0.0), max(look.emotions.values())
-        if best - p < MARGIN and (x.confidence is None or abs(x.confidence - p) <= MARGIN):
-            return []
-    return [f"concludes {x.emotions[0]}, or a confidence, that the course does not carry"]
+    shares = [(look.emotions.get(x.emotions[0], 0.0), max(look.emotions.values())) for look in looks]
+    likely = [p for p, best in shares if best - p < MARGIN]
+    if not likely:
+        return [f"concludes {x.emotions[0]}, which the course does not carry"]
+    sure = x.confidence is None or any(abs(x.confidence - p) <= MARGIN for p in likely)
+    return [] if sure else ["gives a confidence that the course does not carry"]

@@ -24,6 +24,7 @@ CHANGES = 3  # of them in one part, and as many that the clip begins with
 HOLDS = 2  # of them that go on in a part without a change
 PARTS = 4  # beginning, progress, middle, end
 QUIET = (25, 26, 43)  # parted lips, a slack jaw and lowered lids are little of an expression
+AT_ONCE = 0.12  # seconds from the first sight of the face in which a movement counts as there from then on
 AWAY = 0.5  # seconds without the face that are worth a word
 TURNS = (("left", "right", 10.0), ("down", "up", 8.0), ("tilted left", "tilted right", 8.0))  # yaw, pitch, roll
 
@@ -147,10 +148,10 @@ class Clip:
 
     @cached_property
     def peak(self) -> float:
-        """The time in seconds at which most moves."""
+        """The time in seconds at which the look of the whole shows most: what moves, by that look's probability."""
         moving = [i for i, a in enumerate(MEASURED_AUS) if a not in QUIET]
-        x = self._smooth[:, moving]
-        return float(self.evidence.times[int(np.where(x >= PRESENT, x, 0).sum(1).argmax())])
+        x, look = self._smooth[:, moving], self.evidence.emotions[:, EMOTIONS.index(self.overall.ranked[0])]
+        return float(self.evidence.times[int((np.where(x >= PRESENT, x, 0).sum(1) * look).argmax())])
 
     def part(self, time: float) -> int:
         """Which quarter of the time in which the face is seen: 0 to PARTS - 1."""
@@ -196,7 +197,7 @@ class Clip:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Each part of the time with what it brings: onsets first, then offsets, blinks and turns, up to CHANGES."""
-        first = [e for e in self.told if self.starts(e) or e.onset - self.start < 0.12]
+        first = [e for e in self.told if self.starts(e) or e.onset - self.start < AT_ONCE]
         strongest = sorted(sorted(first, key=lambda e: -e.peak)[:CHANGES], key=lambda e: e.au)
         out = []
         for i in range(PARTS):

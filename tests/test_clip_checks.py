@@ -32,6 +32,25 @@ def test_what_changes_is_not_answered_by_denying_a_look():
     assert found(tone, "What would have to change?")[1] == found(tone, "Which movements do you see?")[1] == found(tone)[1] == ()
 
 
+def test_the_first_frames_are_told_as_they_are():
+    def told(words, **aus):
+        clip = made_clip(aus={int(a[1:]): span for a, span in aus.items()}, looks=[(0, "neutral")])
+        return [s for s in found(replace(GOOD, observations=(), interpretation=f"At the beginning of the video, {words}."), clip=clip)[1]
+                if "start" in s]
+
+    assert told("the mouth is closed", a25=(0.0, 2.0, 2.0)) == ['says "mouth is closed" of the start, where AU25 shows']
+    assert told("the mouth is closed", a25=(1.0, 2.0, 2.0), a4=(0.0, 2.0, 2.0)) == []
+    assert told("the eyes are open", a43=(0.0, 2.0, 2.5)) and not told("the eyes are open", a25=(0.0, 2.0, 2.0))
+
+
+def test_what_goes_on_has_begun_before():
+    clip = made_clip(aus={12: (1.5, 3.4, 3.0)}, looks=[(0, "neutral")])
+    said = replace(GOOD, observations=(), interpretation="As the video progresses, the mouth corners are still raised.")
+    assert "tells AU12 of part 2" in found(said, clip=clip)[1]
+    said = replace(said, interpretation="In the middle of the video, the mouth corners are still raised.")
+    assert not any("AU12" in slip for slip in found(said, clip=clip)[1])
+
+
 @pytest.mark.parametrize("change", [
     {"au": 15, "text": "The lip corners are lowered"}, {"span": (2.0, 3.5)}, {"intensity": 4.6}, {"span": (1.0, 4.0)},
     {"present": False, "intensity": None, "span": None, "text": "The lip corners are not raised"}])
@@ -47,6 +66,7 @@ def test_claims_that_the_course_does_not_carry(change):
     ("Towards the end of the video, a smile forms.", "AU12 of part 4"),
     ("In the middle of the video, the eyes blink.", "blink of part 3"),
     ("At the beginning of the video, the mouth corners are raised.", "AU12 of part 1"),
+    ("At the beginning of the video, the face is at rest.", '"face is at rest" of the start, where AU4 shows'),
     ("In the middle of the video, the face hardly changes.", "no change in part 3, where AU12 moves"),
     ("The look stays neutral throughout.", "neutral in part 2"), ("It keeps looking happy.", "happiness in part 1"),
     ("The face looks happy at first, happy around 1.4 seconds, and neutral again at the end.", "happiness in part 1"),
@@ -92,3 +112,8 @@ def test_the_conclusion_is_that_of_the_part_asked_about():
 
 def test_text_that_does_not_parse_is_a_problem():
     assert check_clip("It smiles.", CLIP).problem
+
+
+def test_a_wrong_look_and_a_wrong_confidence_are_told_apart():
+    assert found(replace(GOOD, emotion="fear"))[1] == ("concludes fear, which the course does not carry",)
+    assert found(replace(GOOD, confidence=0.05))[1] == ("gives a confidence that the course does not carry",)

@@ -30,7 +30,7 @@ PLAYS = ("h264", "vp8", "vp9", "av1", "libdav1d")  # codecs that browsers play
 @dataclass(frozen=True)
 class Loaded:
     """One picture or clip. subjects: its faces, or one without a track; picture (H, W, 3) uint8 RGB as shown, of a clip
-    the frame in which most moves; scale: pixels of it for a pixel of the media; first: number of the face that is
+    the frame at the clip's peak; scale: pixels of it for a pixel of the media; first: number of the face that is
     asked about at first; clip: the file that the page plays; room: the folder that goes with it; reduced: pixels of the
     subjects' picture for a pixel of the upload, below 1 where it was very large; maps: of a clip's measured faces, by
     number, the SVG of where their AUs were read (see ``stage.peak_maps``)."""
@@ -107,7 +107,7 @@ def _clip(path: Path, name: str, room: Callable[[], Path]) -> Loaded:
 
 
 def at_peak(loaded: Loaded, subject: Subject) -> Loaded:
-    """With the clip's picture taken from the moment in which most moves in the face of ``subject``."""
+    """With the clip's picture taken from the peak of ``subject``'s face (``Clip.peak``)."""
     if loaded.clip is None or subject.film is None or subject.film.clip is None:
         return loaded
     try:
