@@ -59,18 +59,16 @@ def seen_faces(net: object, greys: np.ndarray, labels: Sequence[str | None], tru
 
 
 def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1, pairs: float = 0.0,
-         brief: float = 0.0) -> Iterator[dict]:
-    """``talks`` rows for each face, in a drawn order; every eighth compares two faces. With the chance ``pairs`` a row
-    is followed by the two of ``asked_both``, of which the share ``brief`` is brief."""
+         brief: float = 0.0, compared: float = 0.125) -> Iterator[dict]:
+    """``talks`` rows for each face, in a drawn order; the share ``compared`` compares two faces. With the chance
+    ``pairs`` a row is followed by the two of ``asked_both``, of which the share ``brief`` is brief."""
     order = [i for i in range(len(faces)) for _ in range(talks)]
     rng.shuffle(order)
     for i in order:
         face = faces[i]
-        if rng.random() < 0.125:
+        if rng.random() < compared:
             other = faces[rng.randrange(len(faces))]
-            question = ask_compare(face.facts, other.facts, rng)
-            answer = render(compare(face.facts, other.facts, question, rng))
-            yield _row([face, other], [], question.text, answer, "compare")
+            yield _comparison(face, other, rng)
             continue
         facts, lead = face.facts, ""
         draw = rng.random()
@@ -89,6 +87,20 @@ def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1, pairs: float
         yield _row([face], history, lead + question.text, render(answer), question.kind)
         if rng.random() < pairs:
             yield from asked_both(face, rng, rng.random() < brief)
+
+
+def _comparison(face: Seen, other: Seen, rng: random.Random) -> dict:
+    """A twentieth has something that limits the view of one face, half of these too much for a reading."""
+    a, b, lead = face.facts, other.facts, ""
+    draw = rng.random()
+    if draw < 0.05:
+        limits, readable = tuple(rng.sample(LIMITS, 1)), draw < 0.025
+        a, b = ((replace(f, quality=limits, readable=readable) if one else f)
+                for f, one in zip((a, b), rng.choice(((True, False), (False, True))), strict=True))
+        lead = note(limits if readable else ("the face cannot be read: " + limits[0],))
+    question = ask_compare(a, b, rng)
+    answer = render(compare(a, b, question, rng))
+    return _row([face, other], [], lead + question.text, answer, "compare")
 
 
 def asked_both(face: Seen, rng: random.Random, brief: bool = False) -> Iterator[dict]:
@@ -143,6 +155,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="chance of two more rows after one, in which only the asked look differs (default: 0)")
     parser.add_argument("--brief", type=float, default=0.0,
                         help="share of these pairs whose answer is one sentence (default: 0)")
+    parser.add_argument("--compared", type=float, default=0.125,
+                        help="share of rows that compare two faces (default: 0.125)")
     parser.add_argument("--limit", type=int, help="so many faces of each cache, and clips")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skew", type=float, default=6.0, help="preference for the first wordings (1: none)")
@@ -171,7 +185,7 @@ def run(args: argparse.Namespace) -> None:
             truth = z["aus"][keep].astype(np.float32) if rendered else None
             faces += tqdm(seen_faces(net, z["grey"][keep], label_names(z["label"][keep]), truth, args.temperature),
                           total=len(keep), desc=Path(path).stem)
-    made = list(rows(faces, Plain(args.seed, args.skew), args.talks, args.pairs, args.brief))
+    made = list(rows(faces, Plain(args.seed, args.skew), args.talks, args.pairs, args.brief, args.compared))
     if args.clips:
         clips = clip_talks.load(net, args.clips, args.limit, args.temperature)
         made += tqdm(clip_talks.rows(clips, Plain(args.seed, args.skew), args.clip_talks), desc="talks",

@@ -234,6 +234,18 @@ def test_compare_names_each_unit_once_and_whose_it_is():
                 assert max(a.aus[o.au], b.aus[o.au]) < 0.5
 
 
+def test_a_twentieth_of_the_comparisons_has_a_limited_view():
+    rng = random.Random(9)
+    seen = [Seen(b"", face("sadness", 0.8, a1=2.0, a15=1.5)), Seen(b"", face("happiness", 0.9, a12=3.0))] * 200
+    pairs = [r for r in rows(seen, rng, compared=0.9) if r["kind"] == "compare"]
+    assert 330 < len(pairs) < 390
+    noted = [r for r in pairs if r["prompt"][0]["content"].startswith("Note: ")]
+    unread = [r for r in noted if "cannot be read" in r["prompt"][0]["content"]]
+    assert 5 < len(noted) < 40 and 0 < len(unread) < len(noted)
+    for row in pairs:
+        assert (parse(row["completion"][0]["content"]).emotion is None) == (row in unread)
+
+
 def test_bands_and_phrases_cover_every_unit_and_level():
     assert [band(v) for v in (1.0, 1.44, 1.5, 2.5, 3.5, 4.5, 5.0)] == list("AABCDEE")
     assert set(WORDS) == set(MEASURED_AUS)

@@ -30,7 +30,7 @@ def answers(model: str, rows: Sequence[Mapping[str, Any]], longest: int = 320, b
     """Greedy answers of a model (a folder, or any string that ``engines.load`` takes) to rows of talks."""
     engine = engines.load(model)
     if engine.native:
-        requests = [_native(row, longest) for row in rows]
+        requests = [request(row, longest) for row in rows]
     else:
         from emoreason.training.vlm import asked, facenet_of
 
@@ -41,7 +41,7 @@ def answers(model: str, rows: Sequence[Mapping[str, Any]], longest: int = 320, b
     return [done.text for at in range(0, len(requests), batch) for done in engine.generate(requests[at:at + batch])]
 
 
-def _native(row: Mapping[str, Any], longest: int) -> Request:
+def request(row: Mapping[str, Any], longest: int) -> Request:
     media = tuple(as_media(image) for image in row["images"])
     first, *rest = [{"role": m["role"], "content": m["content"]} for m in row["prompt"]]
     first["content"] = [*[{"type": "image"}] * len(media), {"type": "text", "text": first["content"]}]

@@ -10,7 +10,7 @@ does not apply, for each completion.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +65,8 @@ def _facts(one: dict[str, Any]) -> Facts:
     from emoreason.data_pipeline.facts import Facts
 
     aus = {int(a): v for a, v in one["aus"].items()}
-    return Facts(aus, {}, one["emotions"], one["valence"], pose=tuple(one["pose"]))
+    sides = {int(a): side for a, side in one.get("sides", {}).items()}
+    return Facts(aus, sides, one["emotions"], one["valence"], pose=tuple(one["pose"]))
 
 
 def _gaps(view: dict[str, Any]) -> dict[int, float] | None:
@@ -132,22 +133,30 @@ def words_reward(completions: Sequence[Any], measured: Sequence[str | None],
     against its ``course``, against the marks or themselves, or leave out of what was asked (``checks``,
     ``clip_checks``), down to -1; -1 for text that denies its own conclusion or does not parse."""
     out: list[float | None] = []
-    questions = map(_question, prompts or [""] * len(completions))
-    clips = over_time(completions, course, prompts)
-    views = [json.loads(s or "null") or {} for s in seen or [None] * len(completions)]
-    for c, levels, question, clip, view in zip(completions, _levels(measured), questions, clips, views, strict=True):
-        x = _parsed(c)
-        if x is None:
-            slips: Sequence[str] = [DENIAL]
-        elif clip is not None:
-            slips = clip.slips
-        else:
-            pair = view.get("pair")
-            slips = (of_two(_text(c), x, [_facts(one) for one in pair], question) if pair
-                     else of_one(_text(c), x, levels or {}, view.get("pose"), question, _gaps(view)))
-            slips += conclusion(x, [one["emotions"] for one in pair or [view] if "emotions" in one])
-        out.append(None if levels is None else -1.0 if DENIAL in slips else max(-1.0, 1.0 - 0.5 * len(slips)))
+    none = [None] * len(completions)
+    for c, levels, track, prompt, view in zip(completions, measured, course or none, prompts or none, seen or none,
+                                              strict=True):
+        row = {"measured": levels, "course": track, "prompt": prompt or "", "seen": view}
+        found = checked(_text(c), row)
+        lost = found.problem is not None or DENIAL in found.slips
+        out.append(None if levels is None else -1.0 if lost else max(-1.0, 1.0 - 0.5 * len(found.slips)))
     return out
+
+
+def checked(text: str, row: Mapping[str, Any]) -> Checked:
+    """An answer to a row of talks, checked against what the row knows: prompt, measured, course, seen."""
+    if row.get("course") is not None:
+        return check_clip(text, _clip(row["course"]), _question(row["prompt"]).rpartition("\n")[2])
+    try:
+        x = parse(text)
+    except ParseError as e:
+        return Checked(text, None, str(e))
+    levels, view = _levels([row.get("measured")])[0] or {}, json.loads(row.get("seen") or "null") or {}
+    question, pair = _question(row["prompt"]), view.get("pair")
+    slips = (of_two(text, x, [_facts(one) for one in pair], question) if pair
+             else of_one(text, x, levels, view.get("pose"), question, _gaps(view)))
+    slips += conclusion(x, [one["emotions"] for one in pair or [view] if "emotions" in one])
+    return Checked(text, x, None, tuple(scores.unsupported(x, levels)), tuple(slips))
 
 
 def agreement_reward(completions: Sequence[Any], abstain: Sequence[bool | None] | None = None,
