@@ -32,8 +32,8 @@ _OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the cli
 _NO_COURSE = re.compile(r"\bmove|\bwould\b|\b(?:has|have|had) to\b|^turn\b", re.I)  # of what is there, or is missing
 _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time|back|still|same|steady|whole|always|"
                      r"never|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|chang\w*|stays?|"
-                     r"keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?|goes|appears?|fades?|shift\w*|develop\w*)\b",
-                     re.I)
+                     r"keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?(?! close| next)|goes|appears?|fades?|"
+                     r"shift\w*|develop\w*)\b", re.I)
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(?:\s*(?:s\b|seconds?\b))?")
 
