@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from emoreason.checks import Checked, first_fault
 from emoreason.engines import Engine, Request
-from emoreason.schema import INTERPRETATION, KEY, THINK_CLOSE, THINK_OPEN, once, sentences
+from emoreason.schema import INTERPRETATION, KEY, THINK_CLOSE, THINK_OPEN, Explanation, once, sentences
 
 RETRIES = 4
 ROUNDS = 3
@@ -66,18 +66,24 @@ class Attempt:
         self.over = not self.keeps or self.idle >= IDLE
 
     def shorten(self) -> None:
-        """Without the sentences that do not hold, where that helps and still says something."""
+        """Without the sentences that do not hold, where that helps and leaves at least half of what is observed and
+        half of what is made of it."""
         found = self.best
+        had = _size(found.explanation)
         for _ in range(CUTS):
-            x, text = found.explanation, without(found.text, self._fault(found)) if found.fails else None
-            if x is None or text is None:
+            text = without(found.text, self._fault(found)) if found.fails and found.explanation else None
+            if text is None:
                 break
             shorter = self.check(text)
-            y = shorter.explanation
-            if y is None or not y.interpretation or x.observations and not y.observations:
+            if any(2 * left < before for left, before in zip(_size(shorter.explanation), had, strict=True)):
                 break
             found = shorter
         self.best = min(self.best, found, key=Checked.faults)
+
+
+def _size(x: Explanation | None) -> tuple[int, int]:
+    """How many observations, and sentences of interpretation."""
+    return (0, 0) if x is None else (len(x.observations), len(sentences(x.interpretation)) if x.interpretation else 0)
 
 
 def without(text: str, at: int) -> str | None:

@@ -3,12 +3,15 @@
 # with train.npz and validation.npz of the blendshape teacher, FACES=ict_face.npz. tools/blendshapes.py makes the teacher's
 # files from those of FER2013:
 #   python tools/blendshapes.py $FER/train.parquet --task face_landmarker.task -o $TEACHER/train.npz    (and validation)
-# Every step is skipped when its result is there and goes on where it was stopped.
+# It takes configs/nano and makes runs/nano in the folder where it is run. Every step is skipped when its result is there and
+# goes on where it was stopped.
 set -euo pipefail
 : "${FER:?folder with FER2013s train.parquet and validation.parquet}"
 : "${TEACHER:?folder with the teachers train.npz and validation.npz, made by tools/blendshapes.py}"
 : "${FACES:?the ICT face model as npz}"
-BIN=${BIN:-.venv/bin}
+BIN=$(cd "${BIN:-.venv/bin}" && pwd)
+HERE=$(cd "$(dirname "$0")/.." && pwd)
+RENDERS=${RENDERS:-76000} UNSEEN=${UNSEEN:-1600} CLIPS=${CLIPS:-1500} QUESTIONS=${QUESTIONS:-400} # how many to make, and to ask
 RUN=runs/nano # as in configs/nano
 mkdir -p "$RUN"
 once() { # RESULT COMMAND...: run it unless the result is there
@@ -18,8 +21,8 @@ e="$BIN/emoreason"
 for split in train validation; do
   once "$RUN/$split.npz" "$e" train facenet-data real "$FER/$split.parquet" --teacher "$TEACHER/$split.npz" -o "$RUN/$split.npz"
 done
-once "$RUN/renders.npz" "$e" train facenet-data renders -n 76000 --seed 101 --face-model "$FACES" -o "$RUN/renders.npz"
-once "$RUN/renders_validation.npz" "$e" train facenet-data renders -n 1600 --seed 999 --face-model "$FACES" \
+once "$RUN/renders.npz" "$e" train facenet-data renders -n "$RENDERS" --seed 101 --face-model "$FACES" -o "$RUN/renders.npz"
+once "$RUN/renders_validation.npz" "$e" train facenet-data renders -n "$UNSEEN" --seed 999 --face-model "$FACES" \
   -o "$RUN/renders_validation.npz"
 "$e" train facenet configs/nano/facenet.yaml
 once "$RUN/soft.npz" "$e" train facenet-data soft "$RUN/train.npz" --facenet "$RUN/facenet_first/facenet.safetensors" \
@@ -29,11 +32,11 @@ once "$RUN/soft_more.npz" "$e" train facenet-data soft "$RUN/train.npz" -o "$RUN
   --facenet "$RUN/facenet_first/facenet.safetensors" "$RUN/facenet_more/facenet.safetensors"
 "$e" train facenet configs/nano/facenet_long.yaml
 "$e" train pretrain configs/nano/pretrain.yaml
-once "$RUN/clips.npz" "$e" data frames -n 1500 --seed 1 --face-model "$FACES" -o "$RUN/clips.npz"
+once "$RUN/clips.npz" "$e" data frames -n "$CLIPS" --seed 1 --face-model "$FACES" -o "$RUN/clips.npz"
 net="$RUN/facenet/facenet.safetensors"
 warm=$("$BIN/python" -c "import json; print(json.load(open('$RUN/facenet/metrics.json'))['temperature'])")
 faces=("$RUN/train.npz" "$RUN/renders.npz")
-once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --pairs 0.4 --clips "$RUN/clips.npz" --clip-talks 8 \
+once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --pairs 0.4 --compared 0.25 --clips "$RUN/clips.npz" --clip-talks 12 \
   --facenet "$net" --temperature "$warm" -o "$RUN/talks.parquet"
 once "$RUN/brief.parquet" "$e" data talks "${faces[@]}" --limit 8000 --pairs 1 --brief 1 --seed 70 --facenet "$net" \
   --temperature "$warm" -o "$RUN/brief.parquet"
@@ -45,9 +48,9 @@ once "$RUN/held.parquet" "$e" data talks "$RUN/validation.npz" "$RUN/renders_val
 "$e" train grpo configs/nano/grpo.yaml
 "$e" train loop configs/nano/loop.yaml sources="[{name: fer2013, path: $FER}]"
 stages=("$RUN/sft/model" "$RUN/sft_more/model" "$RUN/grpo/model" "$RUN/loop/model")
-"$BIN/python" -m emoreason.training.heldout "$RUN/held.parquet" "${stages[@]}" -n 400
+"$BIN/python" -m emoreason.training.heldout "$RUN/held.parquet" "${stages[@]}" -n "$QUESTIONS"
 for model in "${stages[@]}"; do
   echo "== $model"
-  "$BIN/python" benchmarks/nano.py --model "$model" --faces "$RUN/validation.npz" --renders "$RUN/renders_validation.npz" -n 320
+  "$BIN/python" "$HERE/benchmarks/nano.py" --model "$model" --faces "$RUN/validation.npz" --renders "$RUN/renders_validation.npz" -n "$QUESTIONS"
 done
 echo "The model stands in $RUN/loop/model. To bundle it: cp $RUN/loop/model/* emoreason/assets/nano/"
