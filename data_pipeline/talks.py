@@ -70,13 +70,7 @@ def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1, pairs: float
             other = faces[rng.randrange(len(faces))]
             yield _comparison(face, other, rng)
             continue
-        facts, lead = face.facts, ""
-        draw = rng.random()
-        if draw < 0.05:
-            limits = tuple(rng.sample(LIMITS, 1))
-            readable = draw < 0.025
-            facts = replace(facts, quality=limits, readable=readable)
-            lead = note(limits if readable else ("the face cannot be read: " + limits[0],))
+        facts, lead = _limited(face.facts, rng)
         turns = dialogue(facts, rng, 2 if rng.random() < 0.2 else 1)
         history = []
         for question, answer in turns[:-1]:
@@ -89,15 +83,22 @@ def rows(faces: Sequence[Seen], rng: random.Random, talks: int = 1, pairs: float
             yield from asked_both(face, rng, rng.random() < brief)
 
 
-def _comparison(face: Seen, other: Seen, rng: random.Random) -> dict:
-    """A twentieth has something that limits the view of one face, half of these too much for a reading."""
-    a, b, lead = face.facts, other.facts, ""
+def _limited(facts: Facts, rng: random.Random) -> tuple[Facts, str]:
+    """In a twentieth something limits the view, in half of these too much for a reading; and the note that says so."""
     draw = rng.random()
-    if draw < 0.05:
-        limits, readable = tuple(rng.sample(LIMITS, 1)), draw < 0.025
-        a, b = ((replace(f, quality=limits, readable=readable) if one else f)
-                for f, one in zip((a, b), rng.choice(((True, False), (False, True))), strict=True))
-        lead = note(limits if readable else ("the face cannot be read: " + limits[0],))
+    if draw >= 0.05:
+        return facts, ""
+    limits, readable = tuple(rng.sample(LIMITS, 1)), draw < 0.025
+    lead = note(limits if readable else ("the face cannot be read: " + limits[0],))
+    return replace(facts, quality=limits, readable=readable), lead
+
+
+def _comparison(face: Seen, other: Seen, rng: random.Random) -> dict:
+    a, b = face.facts, other.facts
+    if rng.random() < 0.5:
+        a, lead = _limited(a, rng)
+    else:
+        b, lead = _limited(b, rng)
     question = ask_compare(a, b, rng)
     answer = render(compare(a, b, question, rng))
     return _row([face, other], [], lead + question.text, answer, "compare")
