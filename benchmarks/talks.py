@@ -1,8 +1,8 @@
 """How many answers to held-out talks fail the check, by what is asked about, before and after mending.
 
-``python benchmarks/talks.py held.parquet nano -n 40``; talks by ``emoreason data talks``. Kinds: a face, two faces, and
-for clips ``clip course`` (caption, events, develop, when: answers that tell a course) and ``clip look`` (the rest).
-Below the table: what the check finds after mending. Answers are greedy, without the grammar.
+``python benchmarks/talks.py held.parquet nano -n 40``; talks by ``emoreason data talks``, models made here. Kinds: a
+face, two faces, and for clips ``clip course`` (caption, events, develop, when: answers that tell a course) and ``clip
+look`` (the rest). Below the table: what the check finds after mending. Answers are greedy, without the grammar.
 """
 
 from __future__ import annotations

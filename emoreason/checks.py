@@ -13,7 +13,17 @@ from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEA
 from emoreason.pair_checks import pair_slips
 from emoreason.records import Evidence
 from emoreason.remarks import declined_for, judges_smile, unfounded, unseen, without
-from emoreason.schema import INTERPRETATION, Explanation, claims, closed, is_negated, mentions, parse, sentences
+from emoreason.schema import (
+    INTERPRETATION,
+    SENTENCE,
+    Explanation,
+    claims,
+    closed,
+    is_negated,
+    mentions,
+    parse,
+    sentences,
+)
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
 if TYPE_CHECKING:
@@ -26,7 +36,6 @@ SLANT = 0.5  # intensities by which a side that a mark names must be the stronge
 ROUNDING = 0.15  # by which a figure in the interpretation may miss what was measured
 _SIDE = re.compile(r"\b(left|right)\b")
 _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
-_SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
 _WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|asks for)|\bfor (\w+), there would have")
 _DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
@@ -105,7 +114,7 @@ def of_two(text: str, x: Explanation, faces: Sequence[Facts], question: str) -> 
     strongest = {a: max(f.aus[a] for f in faces) for a in faces[0].aus}
     slips = [*repeated(text), *twice(x), *_words(x, strongest), *_sides(x), *_named_twice(x)]
     slips += _figures(x, [(a, v) for f in faces for a, v in f.aus.items()])
-    said = [s for s in _SENTENCE.split(x.interpretation) if not _LEVEL.search(s.lower())]
+    said = [s for s in SENTENCE.split(x.interpretation) if not _LEVEL.search(s.lower())]
     slips += [DENIAL] * denies(replace(x, interpretation=" ".join(said)))
     return slips + pair_slips(x, faces, question.rpartition("\n")[2])
 
@@ -122,7 +131,7 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
         begun = check(closed(text[:end]))
         if begun.problem is None and begun.fails:
             return start
-    denials = [s for s in _SENTENCE.split(x.interpretation) if denies(replace(x, interpretation=s))]
+    denials = [s for s in SENTENCE.split(x.interpretation) if denies(replace(x, interpretation=s))]
     if denials and denials[0] in text:
         return len(text[:text.index(denials[0])].rstrip())  # the space before a word is the word's
     own = all("confidence" in slip for slip in found.slips)
@@ -150,7 +159,7 @@ def repeated(text: str) -> list[str]:
 def twice(x: Explanation) -> list[str]:
     """Clauses of three words or more that stand twice in one sentence of the interpretation; times and sides may. And
     sentences that stand twice."""
-    sentences = [s.strip() for s in _SENTENCE.split(x.interpretation.lower())]
+    sentences = [s.strip() for s in SENTENCE.split(x.interpretation.lower())]
     out = [f'says "{s}" twice' for s in dict.fromkeys(sentences) if sentences.count(s) > 1]
     for sentence in sentences:
         parts = [p.strip(" .") for p in re.split(r",|;|\band\b", sentence)]
@@ -169,7 +178,7 @@ def _figures(x: Explanation, levels: Iterable[tuple[int, float]]) -> list[str]:
     names none), nor are the observations' own."""
     known = [*levels, *((o.au, o.intensity) for o in x.observations if o.intensity is not None)]
     slips = []
-    for sentence in _SENTENCE.split(x.interpretation):
+    for sentence in SENTENCE.split(x.interpretation):
         low = sentence.lower()
         named = {a for _, _, a in mentions(sentence)} | {a for a, unit in ACTION_UNITS.items() if unit.name in low}
         mine = [v for a, v in known if a in named] or [v for _, v in known]
@@ -187,13 +196,13 @@ def _itself(x: Explanation) -> list[str]:
     slips += _named_twice(x)
     looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(x.interpretation.lower())} - {None, *x.emotions}
     slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
-    for look, lacking in filter(None, map(wanted, _SENTENCE.split(x.interpretation))):
+    for look, lacking in filter(None, map(wanted, SENTENCE.split(x.interpretation))):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
     if len(x.emotions) == 1:
         fits = may_want(x.emotions[0]) | (_OPEN if x.emotions[0] != "neutral" else frozenset())
-        slips += [f"counts AU{a} for {x.emotions[0]}" for sentence in _SENTENCE.split(x.interpretation)
+        slips += [f"counts AU{a} for {x.emotions[0]}" for sentence in SENTENCE.split(x.interpretation)
                   if _FOR_IT.search(sentence.lower()) for a in sorted(spoken_aus(sentence) - fits)]
-    shares = [int(t) for t in _PERCENT.findall(_SENTENCE.split(x.interpretation)[0])]
+    shares = [int(t) for t in _PERCENT.findall(SENTENCE.split(x.interpretation)[0])]
     slips += [f"says {n} percent and states {x.confidence}" for n in shares
               if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
@@ -202,7 +211,7 @@ def _itself(x: Explanation) -> list[str]:
 
 def _named_twice(x: Explanation) -> list[str]:
     slips = []
-    for sentence in _SENTENCE.split(x.interpretation):
+    for sentence in SENTENCE.split(x.interpretation):
         named = [a for _, _, a in mentions(sentence)]
         slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
     return slips
@@ -221,7 +230,7 @@ def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[st
     told = {EMOTION_OF_WORD[w] for w in said if w in EMOTION_OF_WORD}
     slips = [f"does not speak of {e}" for e in EMOTIONS if e in looks - told - {"neutral", *x.emotions}]
     denied = {EMOTION_OF_WORD.get(w) for w in _DENIED.findall(low)} - {None, *looks} if looks else set()
-    slips += ["answers a question about a smile"] * judges_smile(_SENTENCE.split(low)[0])
+    slips += ["answers a question about a smile"] * judges_smile(SENTENCE.split(low)[0])
     if not looks and _SURE.search(question.lower()) and not _HOW_SURE.search(low):
         slips.append("does not say how sure")
     if _LIST.search(question) and not looks and not _PLACE.search(question):

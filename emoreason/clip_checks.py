@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from emoreason.checks import _DENIED, _SENTENCE, MARGIN, Checked, _words, denies, marks, repeated, twice
-from emoreason.clips import AT_ONCE, PARTS, Clip, Look
+from emoreason.checks import _DENIED, MARGIN, Checked, _words, denies, marks, repeated, twice
+from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
 from emoreason.facs import EMOTION_OF_WORD
 from emoreason.remarks import unfounded
-from emoreason.schema import Explanation, Observation, parse
+from emoreason.schema import SENTENCE, Explanation, Observation, parse
 
 SLACK = 0.25  # seconds by which a stated time may miss what was measured
 TOLERANCE = 1.0  # the same for an intensity
@@ -71,7 +71,7 @@ def _unasked(x: Explanation, question: str) -> list[str]:
     words = re.findall("[a-z]+", question.lower())
     if x.emotion is None or not _OF_THE_COURSE.search(question) or any(w in EMOTION_OF_WORD for w in words):
         return []
-    found = _DENIED.search(_SENTENCE.split(x.interpretation.lower())[0])
+    found = _DENIED.search(SENTENCE.split(x.interpretation.lower())[0])
     slips = [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
     told = _NO_COURSE.search(question) or _COURSE.search(x.interpretation)
     return slips if told else [*slips, "does not tell the course"]
@@ -129,8 +129,7 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
             sentence = rest
         if part == 0:
             slips += [f'says "{said.group()}" of the start, where AU{e.au} shows' for words, aus in _STATES
-                      if (said := words.search(sentence)) for e in clip.told
-                      if e.onset - clip.start < AT_ONCE and (e.au in aus or not aus)]
+                      if (said := words.search(sentence)) for e in clip.first if e.au in aus or not aus]
         if any(words in sentence for words in _no_change()):
             slips += [f"sees no change in part {part + 1}, where AU{e.au} moves" for e in clip.told
                       if _changes(clip, e, part)]

@@ -95,6 +95,11 @@ class Clip:
         return tuple(sorted(moves, key=lambda e: (e.onset, e.au)))
 
     @cached_property
+    def first(self) -> tuple[Event, ...]:
+        """Those that are there as soon as the face is seen."""
+        return tuple(e for e in self.told if e.onset - self.start < AT_ONCE)
+
+    @cached_property
     def blinks(self) -> tuple[Event, ...]:
         return tuple(e for e in self.events if e.au == BLINK)
 
@@ -197,7 +202,7 @@ class Clip:
     @cached_property
     def steps(self) -> tuple[Step, ...]:
         """Each part of the time with what it brings: onsets first, then offsets, blinks and turns, up to CHANGES."""
-        first = [e for e in self.told if self.starts(e) or e.onset - self.start < AT_ONCE]
+        first = self.first
         strongest = sorted(sorted(first, key=lambda e: -e.peak)[:CHANGES], key=lambda e: e.au)
         out = []
         for i in range(PARTS):

@@ -3,20 +3,18 @@ observes twice is taken out, and so are, in the end, the sentences that still do
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from emoreason.checks import Checked, first_fault
 from emoreason.engines import Engine, Request
-from emoreason.schema import INTERPRETATION, KEY, THINK_CLOSE, THINK_OPEN, Explanation, once, sentences
+from emoreason.schema import Explanation, once, sentences, without_sentence
 
 RETRIES = 4
 ROUNDS = 3
 IDLE = 2  # rounds that mended nothing, after which it is left
 CUTS = 4  # sentences that are taken out at most
-_HEADING = re.compile(rf"\s*(?:{THINK_OPEN})?\s*(?:{KEY}|{INTERPRETATION})?")
 
 
 @dataclass
@@ -71,7 +69,7 @@ class Attempt:
         found = self.best
         had = _size(found.explanation)
         for _ in range(CUTS):
-            text = without(found.text, self._fault(found)) if found.fails and found.explanation else None
+            text = without_sentence(found.text, self._fault(found)) if found.fails and found.explanation else None
             if text is None:
                 break
             shorter = self.check(text)
@@ -84,24 +82,6 @@ class Attempt:
 def _size(x: Explanation | None) -> tuple[int, int]:
     """How many observations, and sentences of interpretation."""
     return (0, 0) if x is None else (len(x.observations), len(sentences(x.interpretation)) if x.interpretation else 0)
-
-
-def without(text: str, at: int) -> str | None:
-    """An explanation's text without the sentence that begins at ``at``; headings stay. None where that is no sentence
-    of the observations or the interpretation.
-
-    >>> without("<think>Key observations: A smile (AU12, 3.0). So. Interpretation: It is.</think>", 45)
-    '<think>Key observations: A smile (AU12, 3.0). Interpretation: It is.</think>'
-    """
-    close = text.find(THINK_CLOSE)
-    begins = sentences(text)
-    if at not in begins or at >= close:
-        return None
-    end = min([b for b in begins if b > at] + [close])
-    heading = _HEADING.match(text[at:end]).group()  # type: ignore[union-attr]
-    if text[at:end].lstrip().startswith("Confidence:"):
-        return None
-    return text[:at] + heading.rstrip() + text[end:]
 
 
 def mend(engine: Engine, attempts: Sequence[Attempt], write: Callable[[list[Request]], list[str]],

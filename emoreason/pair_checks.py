@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from emoreason import scores
 from emoreason.facs import EMOTION_OF_WORD, PRESENT
-from emoreason.schema import Explanation
+from emoreason.schema import SENTENCE, Explanation
 from emoreason.wording import as_pattern, mentions, spoken_aus
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 GAP = 0.7  # a difference in intensity that must be said of the right face
 NEAR = 0.3  # by which an order may be missed: of intensities
 CLOSE = 0.1  # and of probabilities, valence, confidence
-_SENTENCE = re.compile(r"(?<=[.!?])(?= )")
 _WHOSE = re.compile(r"\b(first|second)\b")
 _BOTH = re.compile(r"\bboth\b|\bneither\b|\balike\b|\bsame\b|\btwo\b|\bnot\b")
 _IN_BOTH = re.compile(r"\bin both\b|\bboth (?:faces|show)\b|^both\b")
@@ -35,7 +34,7 @@ def pair_slips(x: Explanation, faces: Sequence[Facts], question: str) -> list[st
     slips = [slip for o in known for slip in _observed(o.text.lower(), o.au, faces)]
     slips += [f"gives AU{o.au} to one side, which is not the stronger one" for o in known
               if o.side in ("left", "right") and o.side not in _uneven(o.au, faces)]
-    for sentence in _SENTENCE.split(x.interpretation):
+    for sentence in SENTENCE.split(x.interpretation):
         low = sentence.lower().strip()
         slips += [f'says "{found.group()}", which is not so' for pattern, holds in _sayings()
                   if (found := pattern.search(low)) and not holds(found.groupdict(), low, x, faces)]

@@ -21,6 +21,7 @@ from emoreason.facs import ACTION_UNITS, LETTERS, PRESENT, au, parse_emotions
 
 SIDES = ("left", "right", "both")
 KEY, INTERPRETATION = "Key observations:", "Interpretation:"
+SENTENCE = re.compile(r"(?<=[.!?])(?= )")  # between one sentence and the next
 THINK_OPEN, THINK_CLOSE, ANSWER_OPEN, ANSWER_CLOSE = "<think>", "</think>", "<answer>", "</answer>"
 
 _TAG = re.compile(r"<\s*(/?)\s*(think|answer)\s*>", re.I)
@@ -235,7 +236,23 @@ def closed(begun: str) -> str:
 
 def sentences(text: str) -> list[int]:
     """Where the sentences of an explanation's text begin: each but the first at the space before its first word."""
-    return [0, *(m.start() for m in re.finditer(r"(?<=[.!?])(?= )", text))]
+    return [0, *(m.start() for m in SENTENCE.finditer(text))]
+
+
+def without_sentence(text: str, at: int) -> str | None:
+    """An explanation's text without the sentence that begins at ``at`` (see ``sentences``); headings stay. None where
+    that is no sentence of the observations or the interpretation.
+
+    >>> without_sentence("<think>Key observations: A smile (AU12, 3.0). So. Interpretation: It is.</think>", 45)
+    '<think>Key observations: A smile (AU12, 3.0). Interpretation: It is.</think>'
+    """
+    begins, close = sentences(text), text.find(THINK_CLOSE)
+    if at not in begins or at >= close or text[at:].lstrip().startswith("Confidence:"):
+        return None
+    end = min([b for b in begins if b > at] + [close])
+    heading = re.match(rf"\s*(?:{THINK_OPEN})?\s*(?:{KEY}|{INTERPRETATION})?", text[at:end])
+    assert heading is not None  # it may be empty
+    return text[:at] + heading.group().rstrip() + text[end:]
 
 
 def claims(text: str) -> list[Observation]:

@@ -27,6 +27,11 @@ from emoreason.schema import parse, render
 from emoreason.training import rewards
 
 
+def test_the_peak_shows_the_look_of_the_whole():
+    clip = made_clip(aus={4: (0.4, 0.9, 4.0), 12: (1.8, 3.6, 2.5)}, looks=[(0, "anger"), (1.2, "happiness")])
+    assert clip.overall.ranked[0] == "happiness" and 1.8 <= clip.peak <= 3.6
+
+
 def test_words_say_what_was_measured():
     clip = made_clip(aus={12: (0.5, 2.0, 3.0), 4: (2.4, 2.7, 1.6), 43: (2.9, 3.1, 4.8)}, looks=[(0, "neutral"), (0.6, "happiness"), (2.0, "neutral")])
     words = clip.words()

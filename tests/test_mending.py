@@ -10,7 +10,8 @@ from test_checks import HAPPY, SAD, TEXT, measured
 
 from emoreason.checks import check, first_fault
 from emoreason.engines import Completion, Request
-from emoreason.mending import Attempt, keeps, mend, without
+from emoreason.mending import Attempt, keeps, mend
+from emoreason.schema import without_sentence
 
 GOOD = TEXT.format(said="It looks happy, as the lip corners are raised.", sure=0.8, look="happiness")
 HALF = measured({12: 3.0, 25: 1.0, 6: 0.8}, {"happiness": 0.8, "neutral": 0.2})  # a trace of AU6 may be called absent
@@ -171,7 +172,7 @@ def test_what_would_say_nothing_more_is_left_as_it_is(text):
 
 def test_without_keeps_the_headings():
     text = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks rise (AU6, 2.0).")
-    assert without(text, 0) == text.replace(" The lip corners rise (AU12, 3.0).", "")
+    assert without_sentence(text, 0) == text.replace(" The lip corners rise (AU12, 3.0).", "")
     at = text.index(" Interpretation:")
-    assert without(text, at) == text.replace(" It looks happy, as the lip corners are raised.", "")
-    assert without(text, 5) is None and without(text, text.index(" Confidence:")) is None
+    assert without_sentence(text, at) == text.replace(" It looks happy, as the lip corners are raised.", "")
+    assert without_sentence(text, 5) is None and without_sentence(text, text.index(" Confidence:")) is None

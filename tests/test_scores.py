@@ -120,6 +120,10 @@ def test_words_about_two_faces_are_held_against_each():
              for which, look in (("first", "neutral"), ("second", "neutral"), ("first", "sad"))]
     levels, seen = json.dumps(one["aus"]), json.dumps({"pair": [one, other]})
     assert rewards.words_reward(texts, measured=[levels] * 3, seen=[seen] * 3) == [1.0, 0.5, 0.5]
+    left = [texts[0].replace("(AU4, 2.1)", "(AU4, 2.1, left)")]
+    for sides, worth in ({"4": "left"}, 1.0), ({"4": "right"}, 0.5), ({}, 0.5):
+        seen = json.dumps({"pair": [one | {"sides": sides}, other]})
+        assert rewards.words_reward(left, measured=[levels], seen=[seen]) == [worth]
 
 
 def test_conversational_completions_are_read():

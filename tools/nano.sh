@@ -36,7 +36,7 @@ once "$RUN/clips.npz" "$e" data frames -n "$CLIPS" --seed 1 --face-model "$FACES
 net="$RUN/facenet/facenet.safetensors"
 warm=$("$BIN/python" -c "import json; print(json.load(open('$RUN/facenet/metrics.json'))['temperature'])")
 faces=("$RUN/train.npz" "$RUN/renders.npz")
-once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --pairs 0.4 --compared 0.25 --clips "$RUN/clips.npz" --clip-talks 12 \
+once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --pairs 0.4 --clips "$RUN/clips.npz" --clip-talks 8 \
   --facenet "$net" --temperature "$warm" -o "$RUN/talks.parquet"
 once "$RUN/brief.parquet" "$e" data talks "${faces[@]}" --limit 8000 --pairs 1 --brief 1 --seed 70 --facenet "$net" \
   --temperature "$warm" -o "$RUN/brief.parquet"

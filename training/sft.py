@@ -6,7 +6,6 @@ picture, a path, or a Media's fields. Loss on the completion alone. Rows of like
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,8 +26,7 @@ from emoreason.training.run import Run, finish, fit, read_rows
 class SFT(Run):
     """epochs or steps (the smaller counts); max_length in tokens; dropout: chances that scene, face, AU tokens are
     withheld; grouped: batches of rows of like length, clips apart; stress: how many times the tokens of the
-    interpretation's first sentence count, and the words ``stressed`` wherever they stand (see ``Stress``); the rest as
-    in Run."""
+    interpretation's first sentence count (see ``Stress``); the rest as in Run."""
 
     lr: float = 1e-3
     warmup: int = 50
@@ -40,17 +38,15 @@ class SFT(Run):
     dropout: tuple[float, ...] = (0.3, 0.05, 0.02)
     grouped: bool = True
     stress: float = 1.0
-    stressed: tuple[str, ...] = ()
 
 
 class Stress:
     """Weights by which each token of the interpretation's first sentence counts ``weight`` times. There the question is
     answered ("It does not look afraid; it looks happy"), in a few of some 250 tokens: without it a small model learns
-    the wording long before it learns to compare the look that is asked about with what was measured. And everywhere the
-    tokens of ``words``, such as "first" and "second", by which alone a comparison is right or wrong."""
+    the wording long before it learns to compare the look that is asked about with what was measured."""
 
-    def __init__(self, tokenizer: Any, weight: float, words: Sequence[str] = ()) -> None:
-        self.tokenizer, self.weight, self.words, self.texts = tokenizer, weight, frozenset(words), dict[int, str]()
+    def __init__(self, tokenizer: Any, weight: float) -> None:
+        self.tokenizer, self.weight, self.texts = tokenizer, weight, dict[int, str]()
 
     def weights(self, target: Tensor) -> Tensor:
         """target (N, L) token ids, -100 where nothing is supervised -> (N, L): 0, 1 or ``weight``."""
@@ -62,11 +58,12 @@ class Stress:
                     continue
                 if token not in self.texts:
                     self.texts[token] = self.tokenizer.decode([token])
-                text = self.texts[token]
-                if inside or text.strip().lower() in self.words:
+                if inside:
                     row[at] = self.weight
-                inside = "." not in text if inside else (said + text).endswith(INTERPRETATION)
-                said += text
+                    if "." in self.texts[token]:
+                        break
+                said += self.texts[token]
+                inside = inside or said.endswith(INTERPRETATION)
         return out
 
 
@@ -127,8 +124,7 @@ def train(config: SFT) -> Path:
         train_sampling_strategy="group_by_length" if config.grouped else "random")
     kind: Any = SFTTrainer
     if config.stress != 1:
-        kind = partial(StressedTrainer, stress=Stress(getattr(processor, "tokenizer", processor), config.stress,
-                                                  config.stressed))
+        kind = partial(StressedTrainer, stress=Stress(getattr(processor, "tokenizer", processor), config.stress))
     trainer = kind(model=model, args=args, train_dataset=data, processing_class=processor,
                    peft_config=None if config.full else config.lora.config(model, config.joint))
     fit(trainer, config.out)
