@@ -43,15 +43,16 @@ def studio(face_model: str | Path | None = None) -> Studio:
     return Studio(model, actions.shapes(model), hair.Skull(model))
 
 
-def sample(model: Studio, seed: int, i: int, size: int = 128, supersample: float = 1.5) -> tuple[np.ndarray, dict]:
+def sample(model: Studio, seed: int, i: int, size: int = 128, supersample: float = 1.5,
+           shared: int = SHARED) -> tuple[np.ndarray, dict]:
     """Picture i of a seed: image (size, size, 3) uint8 RGB and its labels.
 
-    Consecutive pictures (``SHARED``) show one person. Labels: identity; aus {"1": 0-5, ...} (absent: 0); sides
+    ``shared`` consecutive pictures show one person. Labels: identity; aus {"1": 0-5, ...} (absent: 0); sides
     {"12": [right, left]} where they differ, the subject's own; emotion or None; valence, arousal in [-1, 1];
     pose [yaw, pitch, roll] degrees; landmarks (68) and points (right eye, left eye, nose tip, right and left mouth
     corner: the subject's own) as [x, y] px; gaze [right, up] degrees; traits of the person.
     """
-    person = model.person(seed, i // SHARED)
+    person = model.person(seed, i // shared)
     rng = np.random.default_rng([seed, _ITEM, i])
     shown = expression.draw(rng)
     view, light = scene.random_view(rng), scene.random_light(rng)
@@ -59,7 +60,7 @@ def sample(model: Studio, seed: int, i: int, size: int = 128, supersample: float
     mesh, aus = pose_face(model, person, shown)
     taken = scene.render(model.model, person, mesh, furrows(shown), shown.gaze, view, light, backdrop, size)
     image = scene.photograph(taken.image, rng)
-    return image, labels(shown, aus, person, f"{seed}-{i // SHARED}", view, taken.landmarks)
+    return image, labels(shown, aus, person, f"{seed}-{i // shared}", view, taken.landmarks)
 
 
 def pose_face(model: Studio, person: Person, shown: expression.Expression) -> tuple[np.ndarray, dict[int, float]]:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
 
 DENIAL = "denies its own conclusion"
-MARGIN = 0.15  # a conclusion this much less probable than the best reading, a confidence this far off: a slip
+MARGIN = 0.15  # a conclusion this much less probable than the best reading: a slip
+SURE = 0.075  # a confidence further than this from the probability: a slip
 DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
 SLANT = 0.5  # intensities by which a side that a mark names must be the stronger one
 ROUNDING = 0.15  # by which a figure in the interpretation may miss what was measured
@@ -46,6 +47,8 @@ _SURE = re.compile(r"\b(?:sure|certain|certainty|confident|confidence)\b")
 _HOW_SURE = re.compile(r"\b(?:un)?(?:sure|certain|likely)\b|\b(?:percent|confiden\w+|probab\w+|doubt|guess|leaning)\b|"
                        r"\bin 100\b|%")
 _FOR_IT = re.compile(r"(?<!would )\bspeaks? for it\b|\breading rests on\b|\bmain support is\b")
+_FIT_IT = re.compile(r"\bwould (?:fit|agree with|allow|speak for) it\b|\b(?:is|are) too little for it\b|"
+                     r"\bof its signs only\b|\bits main signs can be found\b|\bwould be a start\b")  # the denied look's
 _OPEN = frozenset((25, 26, 27, 43))  # mouth and lids: of many looks, though in no prototype of theirs
 _PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
 _LIST = re.compile(r"\b(?:AUs|action units|FACS code)\b|\b(?:code|score) this face\b", re.I)
@@ -71,8 +74,9 @@ class Checked(NamedTuple):
 
     def faults(self) -> tuple:
         """For choosing the best of several: parsed, not denying itself, few unsupported claims and slips, a conclusion
-        that follows."""
-        return (self.problem is not None, DENIAL in self.slips, len(self.unsupported) + len(self.slips),
+        that follows. What is missing counts four times: what is wrong can be left out."""
+        missing = sum(slip.startswith("does not ") for slip in self.slips)
+        return (self.problem is not None, DENIAL in self.slips, len(self.unsupported) + len(self.slips) + 3 * missing,
                 -(scores.agreement(self.explanation) or 0.0))
 
 
@@ -200,13 +204,21 @@ def _itself(x: Explanation) -> list[str]:
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
     if len(x.emotions) == 1:
         fits = may_want(x.emotions[0]) | (_OPEN if x.emotions[0] != "neutral" else frozenset())
-        slips += [f"counts AU{a} for {x.emotions[0]}" for sentence in SENTENCE.split(x.interpretation)
-                  if _FOR_IT.search(sentence.lower()) for a in sorted(spoken_aus(sentence) - fits)]
+        slips += _counted(x, _FOR_IT, x.emotions[0], fits)
+    denied = [EMOTION_OF_WORD[w] for w in _DENIED.findall(x.interpretation.lower()) if w in EMOTION_OF_WORD]
+    if len(set(denied)) == 1:
+        slips += _counted(x, _FIT_IT, denied[0], may_want(denied[0]) | _OPEN)
     shares = [int(t) for t in _PERCENT.findall(SENTENCE.split(x.interpretation)[0])]
     slips += [f"says {n} percent and states {x.confidence}" for n in shares
               if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
+
+
+def _counted(x: Explanation, says_so: re.Pattern, look: str, fits: frozenset[int]) -> list[str]:
+    """Movements that sentences of the interpretation count for a look to which they do not belong."""
+    return [f"counts AU{a} for {look}" for sentence in SENTENCE.split(x.interpretation)
+            if says_so.search(sentence.lower()) for a in sorted(spoken_aus(sentence) - fits)]
 
 
 def _named_twice(x: Explanation) -> list[str]:
@@ -267,6 +279,11 @@ def _sides(x: Explanation) -> list[str]:
             and (said := set(_SIDE.findall(o.text.lower()))) and o.side not in said and other[o.side] in said]
 
 
+def shares(readings: Iterable[Mapping[str, float]]) -> list[float]:
+    """The probabilities of the looks that may be concluded from readings (emotion -> probability)."""
+    return [p for r in readings for p in r.values() if max(r.values()) - p < MARGIN]
+
+
 def conclusion(x: Explanation, readings: Sequence[Mapping[str, float]]) -> list[str]:
     """One face: among its most probable looks (emotion -> probability), at about that probability. Two: the best of
     each, in order. No readings: nothing is known."""
@@ -280,6 +297,6 @@ def conclusion(x: Explanation, readings: Sequence[Mapping[str, float]]) -> list[
     p = readings[0].get(x.emotions[0], 0.0)
     if readings[0][best[0]] - p >= MARGIN:
         return [f"concludes {x.emotions[0]} where {best[0]} is likelier"]
-    if x.confidence is not None and abs(x.confidence - p) > MARGIN:
+    if x.confidence is not None and abs(x.confidence - p) > SURE:
         return ["states a confidence far from the probability"]
     return []

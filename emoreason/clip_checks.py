@@ -30,10 +30,10 @@ _STATES = ((re.compile(r"\b(?:mouth is|lips are) closed\b"), frozenset((25, 26, 
            (re.compile(r"\bface is (?:at rest|still)\b"), frozenset()))
 _OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
 _NO_COURSE = re.compile(r"\bmove|\bwould\b|\b(?:has|have|had) to\b|^turn\b", re.I)  # of what is there, or is missing
-_COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time|back|still|same|steady|whole|always|"
-                     r"never|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|chang\w*|stays?|"
-                     r"keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?(?! close| next)|goes|appears?|fades?|"
-                     r"shift\w*|develop\w*)\b", re.I)
+_COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time|back|still|same|steady|always|never|"
+                     r"(?<!as a )whole|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|stays?|"
+                     r"(?<!to )chang\w*|keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?(?! close| next)|goes|"
+                     r"appears?|fades?|shift\w*|develop\w*)\b", re.I)
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(?:\s*(?:s\b|seconds?\b))?")
 
@@ -58,12 +58,19 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
         return Checked(text, None, str(e))
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
-    slips += [*repeated(text), *twice(x), *marks(x), *_words(x, clip.levels), *unfounded(x, clip.levels, moment=False)]
+    slips += [*repeated(text), *twice(x), *_overlooks(x), *marks(x), *_words(x, clip.levels)]
+    slips += unfounded(x, clip.levels, moment=False)
     slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
     slips += _unasked(x, question)
     if denies(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
+
+
+def _overlooks(x: Explanation) -> list[str]:
+    """A neutral look in words, which movements "are too weak to change", beside another conclusion."""
+    weak = "too weak to change that" in x.interpretation.lower()
+    return [f"says neutral and concludes {x.emotion}"] if weak and x.emotions and "neutral" not in x.emotions else []
 
 
 def _unasked(x: Explanation, question: str) -> list[str]:

@@ -2,7 +2,8 @@
 
 One small residual network on 64 px grey crops: grey and small because its real training faces are (FER2013), so
 that a photograph, a film frame and a render look alike to it. Each AU is read from the feature under its own
-attention map; the two halves of that map give the subject's left and right side.
+attention map; the two halves of that map give the subject's left and right side. The emotion is read twice, from the
+picture and from the intensities alone, and added up, so that the look follows the movements.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class FaceNetConfig:
     """widths: channels of the four stages (at 32, 16, 8, 4 px); depths: residual blocks in each; feature: channels of
     an AU's feature; dropout: share dropped before the emotion head."""
 
-    widths: tuple[int, ...] = (40, 80, 160, 256)
-    depths: tuple[int, ...] = (1, 2, 2, 2)
+    widths: tuple[int, ...] = (48, 96, 208, 256)
+    depths: tuple[int, ...] = (1, 2, 3, 2)
     feature: int = 96
     dropout: float = 0.3
 
@@ -43,6 +44,12 @@ def prepare(crops: Tensor) -> Tensor:
     if grey.shape[-2:] != (SIDE, SIDE):
         grey = F.interpolate(grey, size=(SIDE, SIDE), mode="bilinear", align_corners=False, antialias=True)
     return standardise(grey)
+
+
+def movements(levels: Tensor) -> Tensor:
+    """AU intensities (N, K) in 0-5 -> (N, 2K), what the second reading of the emotion takes: halves and their
+    squares."""
+    return torch.cat([levels / 2, (levels / 2) ** 2], -1)
 
 
 def standardise(grey: Tensor) -> Tensor:
@@ -92,6 +99,9 @@ class FaceNet(nn.Module):
         self.au_context = nn.Linear(w[3], k, bias=False)
         self.dropout = nn.Dropout(config.dropout)
         self.emotion = nn.Linear(w[3], len(EMOTIONS))
+        self.emotion_aus = nn.Linear(2 * k, len(EMOTIONS)).requires_grad_(False)  # training/facenet_looks.py fits it
+        nn.init.zeros_(self.emotion_aus.weight)
+        nn.init.zeros_(self.emotion_aus.bias)
         self.affect = nn.Linear(w[3], 2)
         self.pose = nn.Linear(w[3], 3)
 
@@ -110,9 +120,9 @@ class FaceNet(nn.Module):
         context = self.au_context(pooled) + self.au_bias
         halves = [self._half(maps, fused, slice(0, MAP // 2)), self._half(maps, fused, slice(MAP // 2, MAP))]
         levels = [5 * torch.sigmoid((f * self.au_weight).sum(-1) + context) for f in (features, *halves)]
+        emotion = self.emotion(self.dropout(pooled)) + self.emotion_aus(movements(levels[0].detach()))
         return {"aus": levels[0], "sides": levels[1] - levels[2], "maps": maps, "features": features, "pooled": pooled,
-                "emotion": self.emotion(self.dropout(pooled)), "affect": torch.tanh(self.affect(pooled)),
-                "pose": 45 * self.pose(pooled)}
+                "emotion": emotion, "affect": torch.tanh(self.affect(pooled)), "pose": 45 * self.pose(pooled)}
 
     def _half(self, maps: Tensor, fused: Tensor, columns: slice) -> Tensor:
         """AU features (N, K, C) from one image half; the image's left half is the subject's right side."""
@@ -150,13 +160,21 @@ class FaceNet(nn.Module):
 
 
 def load(path: str | Path, config: FaceNetConfig | None = None) -> FaceNet:
-    """A FaceNet from safetensors, in float32. Raises UserError when the file is missing or does not fit."""
+    """A FaceNet from safetensors, in float32, of the size that its tensors have where no config is given. Raises
+    UserError when the file is missing or does not fit."""
     if not Path(path).is_file():
         raise UserError(f"facenet weights {path} not found")
-    net = FaceNet(config)
     tensors = {k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()}
     try:
+        net = FaceNet(config or _size(tensors))
         net.load_state_dict(tensors)
-    except RuntimeError as e:
+    except (KeyError, RuntimeError) as e:
         raise UserError(f"{path} does not fit this facenet: {' '.join(str(e).split())[:300]}") from None
-    return net.eval()
+    return net.eval().to(memory_format=torch.channels_last)
+
+
+def _size(tensors: dict[str, Tensor]) -> FaceNetConfig:
+    blocks = [k.split(".") for k in tensors if k.startswith("stages.") and k.endswith(".conv1.weight")]
+    depths = tuple(sum(int(b[1]) == i for b in blocks) for i in range(4))
+    widths = tuple(len(tensors[f"stages.{i}.0.conv1.weight"]) for i in range(4))
+    return FaceNetConfig(widths, depths, len(tensors["fine.weight"]))

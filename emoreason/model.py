@@ -19,6 +19,7 @@ from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.processing import FACE_TOKENS, SCENE_TOKENS, SEGMENTS
 from emoreason.records import Evidence
 
+ORDERS = 4  # media of one conversation that are told apart by their order
 COURSE = 8  # samples of an AU's course over a clip
 LEVELS, TILTS = 26, 11  # knots of the intensity (0-5 in steps of 0.2) and of the side difference (-5..5 in steps of 1)
 TURNS = 19  # knots of yaw, pitch and roll (-45..45 degrees in steps of 5)
@@ -86,6 +87,12 @@ def spread(good: Tensor, parts: Tensor, most: int) -> Tensor:
     return (~good).sort(dim=1, stable=True).indices.gather(1, torch.minimum(steps.round().long(), last))
 
 
+def order_in_rows(lengths: Tensor, slots: Tensor) -> Tensor:
+    """Which of its row's media each is, from 0: lengths (N,) of the media in placeholders, slots (B,) of each row."""
+    row = torch.searchsorted(slots.cumsum(0), lengths.cumsum(0) - lengths, right=True)
+    return torch.arange(len(lengths)) - torch.searchsorted(row, row)
+
+
 class Projector(nn.Sequential):
     """Two layers from ``inp`` to the language model's width."""
 
@@ -113,6 +120,7 @@ class MediaEncoder(nn.Module):
         self.au_projector = Projector(c + LEVELS + TILTS + COURSE + 1, width)
         self.au_embedding = nn.Embedding(k, width)
         self.absent = nn.Embedding(3, width)  # no scene, no face, no AUs
+        self.order = nn.Embedding(ORDERS, width)  # the first, second, ... of the media that are asked about together
 
     def forward(self, pixel_values: Tensor, face: dict[str, Tensor] | None = None) -> list[Tensor]:
         """(N, T, 2, 3, S, S) -> N tensors (tokens, width). face: what ``read`` gave for it, where that is known."""
@@ -131,6 +139,14 @@ class MediaEncoder(nn.Module):
         segment = (torch.arange(tokens.shape[1], device=tokens.device) - SCENE_TOKENS) // FACE_TOKENS
         spare = (segment >= segments[:, None]) & (segment < SEGMENTS)
         return list(tokens[~spare].split(lengths.tolist()))
+
+    def placed(self, media: list[Tensor], slots: Tensor) -> Tensor:
+        """Media's tokens one after the other, each marked by its place among those of its row; slots (B,): the
+        placeholders of each row."""
+        lengths = torch.tensor([len(m) for m in media])
+        place = order_in_rows(lengths, slots.cpu()).clamp_max(ORDERS - 1).repeat_interleave(lengths)
+        tokens = torch.cat(media)
+        return tokens + self.order(place.to(tokens.device)).to(tokens.dtype)
 
     def _absent(self, kind: int) -> Tensor:
         return self.absent(torch.tensor(kind, device=self.au_embedding.weight.device))
@@ -221,11 +237,11 @@ class EmoReasonModel(EmoReasonPreTrainedModel):
         embeds = self.get_input_embeddings()(input_ids)
         if pixel_values is None:
             return embeds
-        media = torch.cat(self.encoder(pixel_values)).to(embeds.dtype)
+        media = self.encoder(pixel_values)
         slots = input_ids == self.config.image_token_id
-        if int(slots.sum()) != len(media):
-            raise ValueError(f"{int(slots.sum())} image placeholders, but {len(media)} media tokens")
-        return embeds.masked_scatter(slots[..., None], media)
+        if int(slots.sum()) != sum(map(len, media)):
+            raise ValueError(f"{int(slots.sum())} image placeholders, but {sum(map(len, media))} media tokens")
+        return embeds.masked_scatter(slots[..., None], self.encoder.placed(media, slots.sum(1)).to(embeds.dtype))
 
     def forward(self, input_ids: Tensor | None = None, pixel_values: Tensor | None = None,
                 attention_mask: Tensor | None = None, position_ids: Tensor | None = None,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emoreason import engines
-from emoreason.checks import Checked, check
+from emoreason.checks import Checked, check, shares
 from emoreason.engines import Completion, Engine, Request
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS
@@ -256,7 +256,8 @@ class Reasoner:
         known = [e.intensities() for s in subjects if (e := self._evidence(s)) is not None]
         levels = {a: max(one[a] for one in known) for a in known[0]} if len(known) == len(subjects) else None
         clip = subjects[0].clip
-        form = grammar.explanation(levels, spans=None if clip is None else clip.spans)
+        form = grammar.explanation(levels, spans=None if clip is None else clip.spans,
+                                   shares=shares(self._readings(subjects, question)))
         return Request(tuple(turns), media, grammar.TOKENS if held or clip else MAX_TOKENS, grammar=form)
 
     def measured(self, subject: Subject) -> Subject:
@@ -273,6 +274,16 @@ class Reasoner:
         if subject.clip is not None:
             return subject.clip.summary
         return self.eyes.look(self._media(subject)).evidence
+
+    def _readings(self, subjects: Sequence[Subject], question: str) -> list[dict[str, float]]:
+        """What the question is about, emotion -> probability: one face's look, or those of a clip; none for two."""
+        clip = subjects[0].clip
+        if clip is not None:
+            from emoreason.clip_checks import asked
+
+            return [look.emotions for look in asked(question, clip)]
+        seen = self._evidence(subjects[0]) if len(subjects) == 1 else None
+        return [] if seen is None else [dict(zip(EMOTIONS, map(float, seen.emotions[0]), strict=True))]
 
     def _check(self, text: str, subjects: Sequence[Subject], evidence: Sequence[Evidence | None],
                question: str) -> Checked:

@@ -44,6 +44,8 @@ TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretati
     ("The raised upper lids would fit it, but the rest is missing.", 0.8, "happiness", "AU5"),
     ("Quite sure: about 80 percent for happiness. The raised lip corners speak for it.", 0.8, "happiness", None),
     ("Quite sure: about 20 percent for a neutral look. The raised lip corners speak for it.", 0.2, "neutral", "counts AU12 for neutral"),
+    ("It does not look sad. The raised lip corners would fit it, but the rest is missing.", 0.8, "happiness", "counts AU12 for sadness"),
+    ("It does not look contemptuous. The raised lip corners would fit it, but the rest is missing.", 0.8, "happiness", None),
     ("Surprise would need an open mouth. It lacks raised brows.", 0.8, "happiness", None),
     ("Disgust is the next guess, but it would need raised lip corners.", 0.8, "happiness", "asks AU12 of disgust"),
     ("For happiness, there would have to be raised cheeks.", 0.8, "happiness", "denies"),

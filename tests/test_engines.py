@@ -360,3 +360,25 @@ def test_vllm_that_is_not_there_is_one_line():
 
 def test_completions_are_plain_values(alone):
     assert all(isinstance(c, Completion) and c.prompt_tokens > 30 and c.completion_tokens > 50 for c in alone)
+
+
+def test_the_engine_places_media_as_the_model_does():
+    model, processor = tiny.make()
+    engine, shown = NativeEngine(model, processor), (media(1), media(2))
+    request = Request(tuple(question("Which looks happier?", shown=2)), shown, 8)
+    batch = processor(images=list(shown), text=[engine.text(request)])
+    with torch.inference_mode():
+        torch.testing.assert_close(engine.embed(request), model.model.embed(**batch_of(batch))[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shares, figure, fits", [
+    ((0.83,), "0.85", True), ((0.83,), "0.8", True), ((0.83,), "0.95", False), ((0.83,), "0.7", False), ((0.83, 0.4), "0.4", True),
+    ((0.99,), "1", True), ((), "0.13", True), ((0.02,), "0", True)])
+def test_a_confidence_stays_near_the_probability(nano, shares, figure, fits):
+    text = (f"<think>Key observations: The lip corners are raised (AU12, 2.0). Interpretation: It looks happy. Confidence: {figure}. Valence: 0.5. "
+            "Arousal: 0.2.</think><answer>happiness</answer>")
+    assert follows(nano.engine.tokenizer, grammar.explanation({12: 2.0}, shares=shares), text) == fits
+
+
+def batch_of(batch):
+    return {k: torch.as_tensor(batch[k]) for k in ("input_ids", "pixel_values")}

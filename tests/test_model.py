@@ -3,7 +3,7 @@ import pytest
 import tiny
 import torch
 
-from emoreason.model import EmoReasonForConditionalGeneration, hat, spread
+from emoreason.model import EmoReasonForConditionalGeneration, hat, order_in_rows, spread
 from emoreason.processing import Media, token_count
 from emoreason.records import CROP
 
@@ -121,3 +121,22 @@ def test_another_number_of_frames_is_seen(made):
     a = model(**processor(images=[Media(None, crops)], text=text)).logits[0, -1]
     b = model(**processor(images=[Media(None, crops[::-1].copy())], text=text)).logits[0, -1]
     assert not torch.allclose(a, b)
+
+
+def test_media_are_numbered_within_their_row():
+    lengths, slots = torch.tensor([28, 28, 30, 28, 28, 28]), torch.tensor([56, 0, 30, 84])
+    assert order_in_rows(lengths, slots).tolist() == [0, 1, 0, 0, 1, 2]
+    assert order_in_rows(torch.tensor([28]), torch.tensor([28])).tolist() == [0]
+
+
+def test_the_same_face_differs_by_its_place(made):
+    """Two rows, one of two media: what the model sees of the second is the same media, marked as the second."""
+    model, processor = made
+    a, b = media(1), media(2)
+    batch = processor(images=[[a, b], [b]], text=["<|user|><image><image>which?<|assistant|>", "<|user|><image>why?<|assistant|>"], padding=True)
+    n = token_count(1)
+    with torch.inference_mode():
+        shown = model.model.embed(batch["input_ids"], batch["pixel_values"])[batch["input_ids"] == model.config.image_token_id].split(n)
+        order = model.model.encoder.order.weight
+    torch.testing.assert_close(shown[1] - order[1], shown[2] - order[0], atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(shown[1], shown[2], atol=1e-4)

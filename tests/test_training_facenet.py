@@ -1,6 +1,5 @@
 """The trainer of the face network on tiny caches: what it writes, and that it goes on as if it had not been stopped."""
 
-import argparse
 import json
 import os
 import signal
@@ -14,10 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from emoreason.errors import UserError
-from emoreason.facs import MEASURED_AUS
-from emoreason.training import facenet
+from emoreason.facenet import FaceNet, FaceNetConfig, load, movements
+from emoreason.facs import EMOTIONS, MEASURED_AUS
+from emoreason.training import facenet, facenet_looks
 from emoreason.training.config import load as load_config
-from emoreason.training.facenet_losses import guides
+from emoreason.training.facenet_losses import Losses, Weights, guides, mixed
 
 
 @pytest.fixture
@@ -98,29 +98,6 @@ def test_a_missing_cache_is_named(caches):
         facenet.train(settings(caches, caches / "out", f"real={caches}/nowhere.npz"))
 
 
-def test_soft_labels_are_the_mean_of_several(caches):
-    import torch
-
-    from emoreason.facenet import FaceNet
-    from emoreason.training import facenet_data
-
-    parser = argparse.ArgumentParser()
-    facenet_data.add_arguments(parser)
-
-    for i in range(2):
-        torch.manual_seed(i)
-        (caches / f"net{i}").mkdir()
-        facenet.save(FaceNet(), caches / f"net{i}")
-    made = {}
-    for names in ((0,), (1,), (0, 1)):
-        paths = [str(caches / f"net{i}" / "facenet.safetensors") for i in names]
-        out = caches / f"soft{len(made)}.npz"
-        facenet_data.run(parser.parse_args(["soft", str(caches / "faces.npz"), "--facenet", *paths, "--temperature", "0.9", "-o", str(out)]))
-        made[names] = np.load(out)["soft"]
-    assert np.allclose(made[0, 1], (made[0,] + made[1,]) / 2, atol=1e-5) and not np.allclose(made[0,], made[1,], atol=1e-3)
-    assert np.allclose(made[0, 1].sum(1), 1, atol=1e-4)
-
-
 def test_guides_peak_where_an_au_shows():
     points = torch.full((2, 68, 2), 0.5)
     points[0, 48], points[0, 54] = torch.tensor([0.3, 0.8]), torch.tensor([0.7, 0.8])
@@ -128,3 +105,86 @@ def test_guides_peak_where_an_au_shows():
     assert maps.shape == (2, len(MEASURED_AUS), 16, 16) and torch.allclose(maps.sum((2, 3)), torch.ones(2, len(MEASURED_AUS)))
     stretched = maps[0, MEASURED_AUS.index(20)]  # at the two corners of the lips
     assert sorted(divmod(int(i), 16) for i in stretched.flatten().topk(2).indices) == [(12, 4), (12, 11)]
+
+
+def test_several_caches_hold_different_people(caches):
+    both = facenet.load_cache(f"{caches}/renders.npz,{caches}/renders.npz", torch.device("cpu"))
+    assert both["identity"].tolist() == [0, 1] * 4 + [2, 3] * 4 and both["grey"].shape == (16, 64, 64)
+    mixed_kinds = facenet.load_cache(f"{caches}/faces.npz,{caches}/renders.npz", torch.device("cpu"))
+    assert len(mixed_kinds["label"]) == 20 and "pose" not in mixed_kinds
+
+
+def test_a_mixed_picture_has_two_labels_and_no_aus():
+    torch.manual_seed(0)
+    x = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 4, 4)
+    y = {"label": torch.arange(6), "aus": torch.ones(6, 3), "pose": torch.ones(6, 3)}
+    seen, labels = mixed(x, y, 0.5)
+    share = labels["share"][:, 0]
+    assert (share[:3] < 1).all() and (share[:3] >= 0.5).all() and (share[3:] == 1).all()
+    assert labels["other"].tolist() == [2, 0, 1, 3, 4, 5]
+    assert torch.allclose(seen[:, 0, 0, 0], share * labels["label"] + (1 - share) * labels["other"], atol=1e-5)
+    assert labels["aus"][:3].isnan().all() and (labels["aus"][3:] == 1).all() and labels["pose"][:3].isnan().all()
+    assert (y["aus"] == 1).all()
+
+
+def test_labels_bound_the_movements():
+    """A strong movement in a face labelled neutral costs, and so does a happy one without a smile; nothing else does."""
+    losses = Losses(Weights(classes=0), 0.0, 0.0, torch.device("cpu"))
+
+    def cost(emotion, **levels):
+        aus = torch.zeros(1, len(MEASURED_AUS))
+        for name, level in levels.items():
+            aus[0, MEASURED_AUS.index(int(name[2:]))] = level
+        out = {"aus": aus, "emotion": torch.zeros(1, 8), "affect": torch.zeros(1, 2), "maps": torch.full((1, len(MEASURED_AUS), 16, 16), 1 / 256)}
+        log = {}
+        losses.real(out, {"label": torch.tensor([EMOTIONS.index(emotion)]), "aus": torch.full_like(aus, torch.nan)}, torch.full((1, 68, 2), 0.5), log)
+        return log["labels"].item()
+
+    assert cost("neutral", au2=3.0) > cost("neutral", au2=2.5) > 0 == cost("neutral", au2=1.9)
+    assert cost("happiness") > cost("happiness", au12=0.6) > 0 == cost("happiness", au12=1.2)
+    assert cost("anger", au4=5.0) == 0
+
+
+def test_the_movements_speak_where_the_picture_is_silent():
+    generator = torch.Generator().manual_seed(0)
+    levels = torch.rand(400, len(MEASURED_AUS), generator=generator) * 4
+    smile = levels[:, MEASURED_AUS.index(12)]
+    label = torch.where(smile > 2, EMOTIONS.index("happiness"), EMOTIONS.index("neutral"))
+    head = facenet_looks.fit(levels, label, levels[:50], torch.full((50,), -1))
+    said = head(movements(levels))
+    assert (said.argmax(1) == label).float().mean() > 0.97
+    silent, sure = torch.zeros(400, 8), 20 * torch.nn.functional.one_hot(label, 8).float()
+    assert facenet_looks.weigh(silent, said, label)[0] > 0
+    assert facenet_looks.weigh(sure, torch.randn(400, 8, generator=generator) * 9, label)[0] == 0
+
+
+def test_a_trained_net_reads_the_look_from_movements_too(caches, tmp_path):
+    facenet.train(settings(caches, tmp_path / "out", "epochs=1"))
+    net = load(tmp_path / "out" / "facenet.safetensors")
+    assert net.config.widths == tuple(tiny.FACENET["widths"]) and net.config.depths == tuple(tiny.FACENET["depths"])
+    head = facenet_looks.fit(torch.zeros(2, len(MEASURED_AUS)), torch.tensor([0, 1]), torch.ones(2, len(MEASURED_AUS)), torch.tensor([0, 1]))
+    net.emotion_aus.load_state_dict(head.state_dict())
+    x = torch.randn(3, 1, 64, 64)
+    with torch.inference_mode():
+        out = net(x)
+        assert torch.allclose(out["emotion"], net.emotion(out["pooled"]) + head(movements(out["aus"])), atol=1e-4)
+
+
+def test_teachers_answer_to_the_view_itself(caches, tmp_path):
+    for i in range(2):
+        torch.manual_seed(i)
+        (tmp_path / f"t{i}").mkdir()
+        facenet.save(FaceNet(FaceNetConfig(**tiny.FACENET)), tmp_path / f"t{i}")
+    paths = [str(tmp_path / f"t{i}" / "facenet.safetensors") for i in range(2)]
+    x = torch.randn(3, 1, 64, 64)
+    said = facenet.answers([load(p) for p in paths], x, False)
+    alone = [load(p)(x) for p in paths]
+    assert torch.allclose(said["seen"], (alone[0]["aus"] + alone[1]["aus"]) / 2, atol=1e-5)
+    assert torch.allclose(said["soft"].sum(1), torch.ones(3), atol=1e-5) and said["soft"].requires_grad is False
+    plain = settings(caches, tmp_path / "plain", "epochs=1", "soft_share=0.5")
+    taught = settings(caches, tmp_path / "taught", "epochs=1", "soft_share=0.5", "mixup=0.5", f"teachers={','.join(paths)}")
+    nets = []
+    for config in (plain, taught):
+        facenet.train(config)
+        nets.append(load_file(f"{config.out}/facenet.safetensors"))
+    assert not torch.equal(nets[0]["emotion.weight"], nets[1]["emotion.weight"])

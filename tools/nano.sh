@@ -21,22 +21,16 @@ e="$BIN/emoreason"
 for split in train validation; do
   once "$RUN/$split.npz" "$e" train facenet-data real "$FER/$split.parquet" --teacher "$TEACHER/$split.npz" -o "$RUN/$split.npz"
 done
-once "$RUN/renders.npz" "$e" train facenet-data renders -n "$RENDERS" --seed 101 --face-model "$FACES" -o "$RUN/renders.npz"
+once "$RUN/renders.npz" "$e" train facenet-data renders -n "$RENDERS" --seed 101 --shared 8 --face-model "$FACES" -o "$RUN/renders.npz"
 once "$RUN/renders_validation.npz" "$e" train facenet-data renders -n "$UNSEEN" --seed 999 --face-model "$FACES" \
   -o "$RUN/renders_validation.npz"
-"$e" train facenet configs/nano/facenet.yaml
-once "$RUN/soft.npz" "$e" train facenet-data soft "$RUN/train.npz" --facenet "$RUN/facenet_first/facenet.safetensors" \
-  -o "$RUN/soft.npz"
-"$e" train facenet configs/nano/facenet_more.yaml
-once "$RUN/soft_more.npz" "$e" train facenet-data soft "$RUN/train.npz" -o "$RUN/soft_more.npz" \
-  --facenet "$RUN/facenet_first/facenet.safetensors" "$RUN/facenet_more/facenet.safetensors"
-"$e" train facenet configs/nano/facenet_long.yaml
+for net in facenet facenet_second facenet_taught; do "$e" train facenet "configs/nano/$net.yaml"; done
 "$e" train pretrain configs/nano/pretrain.yaml
 once "$RUN/clips.npz" "$e" data frames -n "$CLIPS" --seed 1 --face-model "$FACES" -o "$RUN/clips.npz"
 net="$RUN/facenet/facenet.safetensors"
 warm=$("$BIN/python" -c "import json; print(json.load(open('$RUN/facenet/metrics.json'))['temperature'])")
 faces=("$RUN/train.npz" "$RUN/renders.npz")
-once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --pairs 0.4 --clips "$RUN/clips.npz" --clip-talks 8 \
+once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --talks 3 --pairs 0.35 --compared 0.3 --clips "$RUN/clips.npz" --clip-talks 12 \
   --facenet "$net" --temperature "$warm" -o "$RUN/talks.parquet"
 once "$RUN/brief.parquet" "$e" data talks "${faces[@]}" --limit 8000 --pairs 1 --brief 1 --seed 70 --facenet "$net" \
   --temperature "$warm" -o "$RUN/brief.parquet"

@@ -1,8 +1,7 @@
 """Train facenet: real faces (emotion labels, AU pseudo-labels) and renders (exact AUs) in every batch.
 
-The losses stand in ``facenet_losses.py``. Out-of-fold soft labels come from the same command with ``folds`` set: it
-trains without fold ``fold`` and writes that fold's probabilities. FER2013's labels are noisy; nobody is taught by a
-network that has memorised them.
+The losses stand in ``facenet_losses.py``. FER2013's labels are noisy, and a net learns them by heart: pictures mixed
+with one another (``mixup``) and teachers that answer to each view anew (``teachers``) keep it from that.
 """
 
 from __future__ import annotations
@@ -26,7 +25,8 @@ from emoreason.errors import UserError
 from emoreason.eval import stats
 from emoreason.facenet import FaceNet, FaceNetConfig, load, standardise
 from emoreason.facs import EMOTIONS, MEASURED_AUS
-from emoreason.training.facenet_losses import Losses, Reverse, Weights, augment, mirror_labels
+from emoreason.training import facenet_looks
+from emoreason.training.facenet_losses import Losses, Reverse, Weights, augment, mirror_labels, mixed
 from emoreason.training.interrupt import Interrupt
 from emoreason.training.precision import in_bf16
 from emoreason.training.together import Together
@@ -34,17 +34,19 @@ from emoreason.training.together import Together
 
 @dataclass
 class FaceNetTraining:
-    """real, validation, renders, render_validation: npz caches made by ``emoreason train facenet-data``; soft: npz
-    with ``soft`` (N, 8); start: weights to go on from; out: folder; epochs over the real faces; batches in pictures;
-    lr: the peak of one cycle; soft_share in [0, 1]; folds > 0 trains without fold ``fold`` and writes its
-    probabilities; bf16: compute in it, None where the machine gains by it; save_every in epochs."""
+    """real, validation, renders, render_validation: npz caches made by ``emoreason train facenet-data``, several with
+    commas between them; teachers: weights of nets, with commas between them, whose mean answer to the very view that
+    is learned from counts as the label by ``soft_share`` in [0, 1], and as AUs; start: weights to go on from; out:
+    folder; epochs over the real faces; batches in pictures; lr: the peak of one cycle; mixup: the part of the real
+    faces that is mixed with one another; bf16: compute in it, None where the machine gains by it; save_every in
+    epochs."""
 
     real: str
     validation: str
     out: str
     renders: str | None = None
     render_validation: str | None = None
-    soft: str | None = None
+    teachers: str | None = None
     start: str | None = None
     epochs: int = 60
     batch: int = 256
@@ -53,8 +55,7 @@ class FaceNetTraining:
     weight_decay: float = 5e-4
     smoothing: float = 0.1
     soft_share: float = 0.6
-    folds: int = 0
-    fold: int = 0
+    mixup: float = 0.0
     seed: int = 0
     save_every: int = 5
     bf16: bool | None = None
@@ -65,11 +66,18 @@ class FaceNetTraining:
 
 
 def load_cache(path: str, device: torch.device) -> dict[str, Tensor]:
-    """An npz cache as tensors on the device: grey (N, 64, 64) uint8 and whatever labels it has."""
-    if not Path(path).is_file():
-        raise UserError(f"{path} not found; make it with: emoreason train facenet-data")
-    with np.load(path) as z:
-        data = {k: torch.from_numpy(z[k]) for k in z.files}
+    """One npz cache, or several with commas between them, as tensors on the device: grey (N, 64, 64) uint8 and the
+    labels that all of them have. The people of one are not those of another."""
+    parts: list[dict[str, Tensor]] = []
+    for name in path.split(","):
+        if not Path(name).is_file():
+            raise UserError(f"{name} not found; make it with: emoreason train facenet-data")
+        with np.load(name) as z:
+            parts.append({k: torch.from_numpy(z[k]) for k in z.files})
+        if len(parts) > 1 and "identity" in parts[-1] and "identity" in parts[-2]:
+            parts[-1]["identity"] += parts[-2]["identity"].max() + 1
+    shared = set.intersection(*(set(p) for p in parts))
+    data = {k: torch.cat([p[k] for p in parts]) for k in parts[0] if k in shared}
     return {k: (v if v.dtype in (torch.uint8, torch.int64) else v.float()).to(device) for k, v in data.items()}
 
 
@@ -123,23 +131,21 @@ def train(config: FaceNetTraining) -> dict[str, float]:
     real, val = load_cache(config.real, device), load_cache(config.validation, device)
     renders = load_cache(config.renders, device) if config.renders else None
     render_val = load_cache(config.render_validation, device) if config.render_validation else None
-    if config.soft:
-        real["soft"] = load_cache(config.soft, device)["soft"]
-    index = torch.arange(len(real["grey"]), device=device)
-    if config.folds:
-        index = index[index % config.folds != config.fold]
     net = load(config.start, config.net).train() if config.start else FaceNet(config.net)
     net = net.to(device, memory_format=torch.channels_last)
     people = int(renders["identity"].max()) + 1 if renders is not None else 1
     critic = nn.Linear(config.net.widths[-1], people).to(device)
-    params = list(net.parameters()) + list(critic.parameters())
+    net.emotion_aus.weight.zero_()  # fitted at the end
+    net.emotion_aus.bias.zero_()
+    params = [p for p in net.parameters() if p.requires_grad] + list(critic.parameters())
     optimiser = torch.optim.SGD(params, config.lr, momentum=0.9, nesterov=True, weight_decay=config.weight_decay)
-    per_epoch = max(1, len(index) // (config.batch * crew.world))
+    per_epoch = max(1, len(real["grey"]) // (config.batch * crew.world))
     total = config.epochs * per_epoch
     average = torch.optim.swa_utils.AveragedModel(
         net, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema), use_buffers=True)
     half = in_bf16(config.bf16)
     losses = Losses(config.weights, config.smoothing, config.soft_share, device)
+    panel = [load(p).to(device, memory_format=torch.channels_last) for p in (config.teachers or "").split(",") if p]
     parts = {"net": net, "average": average, "critic": critic, "optimiser": optimiser}
     at: dict[str, Any] = {"epoch": 0, "faces": 0, "random": None, "sums": {}, "history": []}
     if (out_dir / "state.pt").is_file():
@@ -162,7 +168,7 @@ def train(config: FaceNetTraining) -> dict[str, float]:
         for epoch in range(at["epoch"], config.epochs):
             torch.manual_seed(config.seed * 1000 + epoch)
             net.train()
-            order = index[torch.randperm(len(index), device=device)]
+            order = torch.randperm(len(real["grey"]), device=device)
             sums: dict[str, Tensor] = {}
             first = at["faces"] // (config.batch * crew.world) if epoch == at["epoch"] else 0
             if not crew.first:  # other views, other renders
@@ -176,7 +182,8 @@ def train(config: FaceNetTraining) -> dict[str, float]:
                 rate = config.lr * min(1.0, done / 0.1 + 0.01) * 0.5 * (1 + math.cos(math.pi * done))
                 optimiser.param_groups[0]["lr"] = rate
                 mine = (i * crew.world + crew.rank) * config.batch
-                log = step_losses(net, critic, real, renders, order[mine:mine + config.batch], losses, config, half)
+                log = step_losses(net, critic, real, renders, order[mine:mine + config.batch], losses, config, half,
+                                  panel)
                 optimiser.zero_grad(set_to_none=True)
                 torch.stack(list(log.values())).sum().backward()
                 stopping, passed = crew.average(params, float(stop.asked), time.time() - start)
@@ -191,6 +198,8 @@ def train(config: FaceNetTraining) -> dict[str, float]:
                     raise KeyboardInterrupt
             last = epoch + 1 == config.epochs or passed > config.limit_s
             if crew.first and (last or (epoch + 1) % config.save_every == 0):
+                if last and renders is not None:
+                    facenet_looks.add(average.module, real, renders, val)
                 result = evaluate(average.module, val, render_val)
                 shown = {k: round(v, 4) for k, v in result.items() if not k.startswith("f1_")}
                 means = {k: round(v.item() / per_epoch, 3) for k, v in sums.items()}
@@ -204,19 +213,21 @@ def train(config: FaceNetTraining) -> dict[str, float]:
                 keep(epoch + 1, 0, {})
             if last:
                 break
-    if config.folds and crew.first:
-        held = torch.arange(len(real["grey"]), device=device) % config.folds == config.fold
-        probabilities = predict(average.module, real["grey"][held])["emotion"].softmax(-1)
-        np.savez(out_dir / "soft.npz", rows=held.nonzero()[:, 0].cpu().numpy(), soft=probabilities.cpu().numpy())
     return result
 
 
 def step_losses(net: FaceNet, critic: nn.Module, real: dict[str, Tensor], renders: dict[str, Tensor] | None,
-                rows: Tensor, losses: Losses, config: FaceNetTraining, half: bool) -> dict[str, Tensor]:
+                rows: Tensor, losses: Losses, config: FaceNetTraining, half: bool,
+                panel: list[FaceNet]) -> dict[str, Tensor]:
     """The weighted losses of one step, by name: ``rows`` of the real faces, and as many renders as the config says.
-    half: compute in bf16."""
+    half: compute in bf16; panel: teachers that see the same views of the real faces."""
     x, points, flip = augment(real["grey"][rows], real["points"][rows], False)
-    y = mirror_labels({k: real[k][rows] for k in ("label", "aus", "soft", "pose") if k in real}, flip)
+    y = mirror_labels({k: real[k][rows] for k in ("label", "aus", "pose") if k in real}, flip)
+    if config.mixup:
+        x, y = mixed(x, y, config.mixup)
+        points = torch.where(y["share"][..., None] < 1, torch.nan, points)
+    if panel:
+        y |= answers(panel, x, half)
     batch = [x]
     if renders is not None:
         pick = torch.randint(len(renders["grey"]), (config.render_batch,), device=x.device)
@@ -234,6 +245,16 @@ def step_losses(net: FaceNet, critic: nn.Module, real: dict[str, Tensor], render
         who = critic(Reverse.apply(part["pooled"], config.weights.identity))
         log["identity"] = F.cross_entropy(who, ry["identity"])
     return log
+
+
+@torch.no_grad()
+def answers(panel: list[FaceNet], x: Tensor, half: bool) -> dict[str, Tensor]:
+    """soft (N, 8) and seen (N, K): the mean emotion probabilities and AUs of the teachers on views x (N, 1, 64, 64)."""
+    x = x.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
+        said = [net(x) for net in panel]
+    return {"soft": torch.stack([s["emotion"].float().softmax(-1) for s in said]).mean(0),
+            "seen": torch.stack([s["aus"].float() for s in said]).mean(0)}
 
 
 def save(net: FaceNet, folder: Path) -> None:

@@ -2,12 +2,10 @@
 
 ``emoreason train facenet-data real FER.parquet --teacher blend.npz -o real.npz``
 ``emoreason train facenet-data renders -n 60000 --face-model ict_face.npz -o renders.npz``
-``emoreason train facenet-data soft real.npz --facenet facenet.safetensors -o soft.npz``
 
-The first two hold grey (N, 64, 64) uint8 exactly as facenet sees a crop at inference, and the labels named in
+They hold grey (N, 64, 64) uint8 exactly as facenet sees a crop at inference, and the labels named in
 ``training/facenet.py``. A teacher file holds names (52), blend (N, 2, 52) of each picture and its mirror image, and
 points (N, 68, 2) in units of the picture's side; NaN where the landmarker found no face; pose (N, 3) if known.
-The third holds soft (N, 8): an earlier facenet's own probabilities for the same faces, which temper noisy labels.
 """
 
 from __future__ import annotations
@@ -74,12 +72,12 @@ def _start(path: str) -> None:
     _model = studio(path)
 
 
-def _render(job: tuple[int, int, int]) -> tuple | None:
+def _render(job: tuple[int, int, int, int]) -> tuple:
     from emoreason.data_pipeline.studio import sample
     from emoreason.faces import align_points
 
-    seed, i, size = job
-    image, y = sample(_model, seed, i, size)
+    seed, i, size, shared = job
+    image, y = sample(_model, seed, i, size, shared=shared)
     p = np.array(y["points"], np.float32)
     crop, matrix = align_points(image, p[0], p[1], (p[3] + p[4]) / 2, CROP)
     inside = cv2.invertAffineTransform(matrix)  # picture -> crop
@@ -92,8 +90,8 @@ def _render(job: tuple[int, int, int]) -> tuple | None:
 
 
 def renders(args: argparse.Namespace) -> None:
-    """Renders -> cache; picture i depends on the seed and i alone."""
-    jobs = [(args.seed, i, args.size) for i in range(args.n)]
+    """Renders -> cache; picture i depends on the seed, ``shared`` and i alone."""
+    jobs = [(args.seed, i, args.size, args.shared) for i in range(args.n)]
     with ProcessPoolExecutor(args.workers, initializer=_start, initargs=(args.face_model,)) as pool:
         rows = list(tqdm(pool.map(_render, jobs, chunksize=56), total=len(jobs), desc="renders", mininterval=10))
     grey, aus, sides, pose, affect, points, label, identity = zip(*rows, strict=True)
@@ -104,22 +102,8 @@ def renders(args: argparse.Namespace) -> None:
     print(f"{args.out}: {len(grey)} renders of {people.max() + 1} people")
 
 
-def soft(args: argparse.Namespace) -> None:
-    """The calibrated probabilities of the faces of a cache, by one facenet or the mean of several."""
-    import torch
-
-    from emoreason.facenet import load
-    from emoreason.training.facenet import load_cache, predict
-
-    grey = load_cache(args.source, torch.device("cpu"))["grey"]
-    logits = [predict(load(path), grey)["emotion"] for path in args.facenet]
-    mean = torch.stack([(one / args.temperature).softmax(-1) for one in logits]).mean(0)
-    np.savez_compressed(args.out, soft=mean.numpy().astype(np.float32))
-    print(f"{args.out}: {len(grey)} faces")
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The three commands of the module's first lines."""
+    """The two commands of the module's first lines."""
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("real")
     one.add_argument("source", type=Path)
@@ -130,14 +114,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     two.add_argument("--face-model", required=True)
     two.add_argument("--seed", type=int, default=0)
     two.add_argument("--size", type=int, default=144)
+    two.add_argument("--shared", type=int, default=16, help="pictures of one person (default: 16)")
     two.add_argument("--workers", type=int, default=2)
     two.set_defaults(make=renders)
-    three = commands.add_parser("soft")
-    three.add_argument("source")
-    three.add_argument("--facenet", nargs="+", required=True)
-    three.add_argument("--temperature", type=float, default=1.0)
-    three.set_defaults(make=soft)
-    for command in (one, two, three):
+    for command in (one, two):
         command.add_argument("-o", "--out", required=True)
 
 

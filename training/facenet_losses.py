@@ -1,9 +1,10 @@
 """Views of faces and the losses of one step, for facenet's training.
 
 Losses, each a mean over its batch part:
-    emotion   cross-entropy with label smoothing, mixed with out-of-fold soft labels where there are any
+    emotion   cross-entropy with label smoothing, with teachers' probabilities mixed in where there are any
     aus       weighted squared error of the intensities (renders: exact; real: the teacher's, by its trust)
     classes   squared gap between the class means of the intensities and their expected values (real, weak)
+    labels    what is above C in a face that was labelled neutral, or below A of AU12 in a happy one (real, weak)
     maps      KL divergence from Gaussians at the landmarks to the attention maps
     sides, affect, pose, and a gradient-reversed identity head (after FMAE-IAT) on the renders' identities
 """
@@ -22,16 +23,20 @@ from emoreason.facenet import MAP, standardise
 from emoreason.facs import AFFECT, EMOTIONS, MEASURED_AUS
 from emoreason.regions import AU_POINTS
 
+NEUTRAL = 2.0  # intensity that no AU of a face labelled neutral should pass
+
 
 @dataclass
 class Weights:
-    """Weight of each loss: ``aus`` of the real faces', ``render_aus`` of the renders'; ``identity`` is the strength of
-    the reversed gradient."""
+    """Weight of each loss: ``aus`` of the real faces' and ``seen`` of what teachers see in them, ``render_aus`` of the
+    renders'; ``identity`` is the strength of the reversed gradient."""
 
     emotion: float = 1.0
     aus: float = 0.5
+    seen: float = 0.5
     render_aus: float = 1.5
     classes: float = 0.05
+    labels: float = 0.2
     maps: float = 0.05
     sides: float = 0.1
     affect: float = 0.5
@@ -133,6 +138,20 @@ def guides(points: Tensor, spread: float = 0.07) -> Tensor:
     return out / out.sum((2, 3), keepdim=True).clamp_min(1e-6)
 
 
+def mixed(x: Tensor, y: dict[str, Tensor], part: float) -> tuple[Tensor, dict[str, Tensor]]:
+    """The first ``part`` of a batch mixed with one another (mixup, Zhang et al. 2018; shares from Beta(0.4, 0.4)): y
+    gets ``share`` (N, 1) of each face's own label and the ``other`` one; nothing else is known of a mixed picture."""
+    n = int(len(x) * part)
+    own = torch.distributions.Beta(0.4, 0.4).sample((n, 1)).to(x.device)
+    own = torch.maximum(own, 1 - own)
+    share = torch.cat([own, own.new_ones(len(x) - n, 1)])
+    other = torch.cat([y["label"][:n].roll(1), y["label"][n:]])
+    x = torch.cat([own[..., None, None] * x[:n] + (1 - own[..., None, None]) * x[:n].roll(1, 0), x[n:]])
+    blank = (torch.arange(len(x), device=x.device) < n)[:, None]
+    y = {k: torch.where(blank, torch.nan, v) if k in ("aus", "pose") else v for k, v in y.items()}
+    return x, y | {"share": share, "other": other}
+
+
 def masked(error: Tensor, mask: Tensor) -> Tensor:
     """Mean of error over mask > 0, weighted by it; 0 when nothing is left."""
     return torch.where(mask > 0, error * mask, 0.0).sum() / mask.expand_as(error).sum().clamp_min(1.0)
@@ -160,18 +179,26 @@ class Losses:
         log["maps"] = log.get("maps", 0) + self.w.maps * masked(kl, good.float())
 
     def real(self, out: dict[str, Tensor], y: dict[str, Tensor], points: Tensor, log: dict[str, Tensor]) -> None:
-        target = F.one_hot(y["label"], len(EMOTIONS)).float()
+        label = F.one_hot(y["label"], len(EMOTIONS)).float()
+        target = label
+        if "share" in y:  # of this face in a mixed picture
+            target = y["share"] * label + (1 - y["share"]) * F.one_hot(y["other"], len(EMOTIONS)).float()
         target = target * (1 - self.smoothing) + self.smoothing / 7 * (target.new_tensor(
             [e != "contempt" for e in EMOTIONS]))
         if "soft" in y:
             target = (1 - self.soft_share) * target + self.soft_share * y["soft"]
         log["emotion"] = -self.w.emotion * (target * out["emotion"].log_softmax(-1)).sum(-1).mean()
         log["aus"] = self.w.aus * self.aus(out["aus"], y["aus"], self.trust)
-        share = F.one_hot(y["label"], len(EMOTIONS)).float()
-        count = share.sum(0)
-        mean = (share.T @ out["aus"]) / count.clamp_min(1)[:, None]
+        if "seen" in y:
+            log["aus"] = log["aus"] + self.w.seen * self.aus(out["aus"], y["seen"], 1.0)
+        pure = label * (y["share"] == 1) if "share" in y else label
+        count = pure.sum(0)
+        mean = (pure.T @ out["aus"]) / count.clamp_min(1)[:, None]
         rows = (count > 3) & torch.isfinite(self.expected[:, 0])
         log["classes"] = self.w.classes * ((mean - self.expected)[rows] ** 2).mean() * len(MEASURED_AUS)
+        calm, glad = pure[:, EMOTIONS.index("neutral")], pure[:, EMOTIONS.index("happiness")]
+        above, below = F.relu(out["aus"] - NEUTRAL), F.relu(1 - out["aus"][:, MEASURED_AUS.index(12)])
+        log["labels"] = self.w.labels * (masked(above.square().sum(1), calm) + masked(below.square(), glad))
         affect = target @ self.circumplex
         log["affect"] = self.w.affect * ((out["affect"] - affect) ** 2).mean()
         if "pose" in y:

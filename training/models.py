@@ -23,7 +23,8 @@ from emoreason.processing import EmoReasonProcessor
 from emoreason.prompts import ASSISTANT, CHAT_TEMPLATE, END, IMAGE, USER
 from emoreason.training.growth import grow
 
-PROJECTORS = ("scene_projector", "face_projector", "readout_projector", "au_projector", "au_embedding", "absent")
+PROJECTORS = ("scene_projector", "face_projector", "readout_projector", "au_projector", "au_embedding", "absent",
+              "order")
 BRIDGES = ("merger", "multi_modal_projector", "connector")  # what stands for projectors in models made elsewhere
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

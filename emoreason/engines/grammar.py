@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from emoreason.checks import SURE
 from emoreason.facs import ACTION_UNITS, EMOTIONS, PRESENT
 from emoreason.schema import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from emoreason.scores import GREY
@@ -43,18 +44,20 @@ PRESENT: {present}
 ABSENT: {absent}
 FIRST_DENIAL: {first_denials}
 DENIAL: {denials}
-SHARE: /(0(\.[0-9][0-9]?)?|1)\./
+SHARE: /({shares})\./
 AFFECT: /-?(0(\.[0-9][0-9]?)?|1)\./
 EMOTION: {emotions}
 """
 
 
 def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.0,
-                spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None) -> str:
+                spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None,
+                shares: Sequence[float] = ()) -> str:
     """The grammar of an explanation. levels: AU -> measured intensity 0-5; then a mark names only measured AUs, as
     ``scores.unsupported`` with this tolerance allows. Without, every AU may be claimed, with an intensity. spans: of a
     clip, AU -> its movements (onset, offset, peak), in seconds and 0-5; a present AU is one of them, with its times to
-    a tenth as ``clips.Clip.words`` tells them."""
+    a tenth as ``clips.Clip.words`` tells them. shares: probabilities of the looks that may be concluded; the confidence
+    is near one of them, in steps of .05."""
     known = dict(sorted((levels or {}).items()))
     if spans is not None:
         present = [_near(a, peak, tolerance, (on, off)) for a in sorted(spans) for on, off, peak in spans[a]]
@@ -66,7 +69,9 @@ def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.
         present, gone = [rf"/AU{a}, ([0-4]\.[0-9]|5\.0)(, left|, right)?/" for a in ACTION_UNITS], []
     rules = {"present": present, "absent": gone}
     resting = [a for a in gone if a in AT_REST]
+    sure = [f"{n / 20:.2f}".rstrip("0").rstrip(".") for n in range(21) if any(abs(n / 20 - p) <= SURE for p in shares)]
     form = _GRAMMAR.format(
+        shares=_any(sure) if sure else r"0(\.[0-9][0-9]?)?|1",
         observations=OBSERVATIONS, words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
         kinds=" | ".join([k for k, marks in rules.items() if marks] + [f"still{a}" for a in resting]),
         present=" | ".join(present) or '"-"', absent=_words([f"AU{a} absent" for a in gone]) or '"-"',

