@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from emoreason.reason import Answer, Subject
 
 MOST = 20  # movements of a clip that are listed
-_COMPARING = re.compile(r"\b(compar|differ|which (?:one|face|of)|both|between|than)", re.I)
+COMPARING = re.compile(
+    r"\b(?:compar|differ|both\b|between\b|than\b|same\b|alike\b|in common|side by side|before and after|the other\b|"
+    r"in which\b|which (?:one|of|face|picture|photo|smile|person|look)|who (?:looks|seems|smiles|shows|is more|is less|"
+    r"is the)|two (?:faces|pictures|photos|people|looks)|(?:first|second) (?:face|picture|photo|one)|first or|"
+    r"face (?:one|two)\b|(?:happi|angri)er|sadder|calmer|stronger|bigger)", re.I)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     subjects = [find_subjects(path, face) for path in paths]
     reasoner = Reasoner.load(args.model)
     subjects = [[reasoner.measured(s) for s in found] for found in subjects]
-    comparing = len(paths) == 2 and bool(_COMPARING.search(question))
+    comparing = len(paths) == 2 and bool(COMPARING.search(question))
     groups = [[s[0] for s in subjects]] if comparing else [[s] for found in subjects for s in found]
     answers = []
     for group in groups:

@@ -66,7 +66,8 @@ def _observed(text: str, au: int, faces: Sequence[Facts]) -> list[str]:
     other = levels["second" if one == "first" else "first"]
     if levels[one] - other <= (-GAP if kind is None else -NEAR):
         return [f"gives AU{au} to the wrong face"]
-    return [f"gives AU{au} to one face alone"] if kind == "only" and other >= PRESENT + NEAR else []
+    alone = kind in ("only", "far more") and other >= PRESENT + NEAR
+    return [f"gives AU{au} to one face alone"] if alone else []
 
 
 def _uneven(au: int, faces: Sequence[Facts]) -> set[str]:
@@ -130,7 +131,9 @@ def _same(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:
 def _because(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:
     known = spoken_aus(low) & faces[0].aus.keys()
     known -= {25} if 27 in known else set()  # a wide open mouth parts the lips as well
-    return all(_ahead(said, faces, lambda f, a=a: f.aus[a], -NEAR) for a in known)
+    apart = {a: abs(faces[0].aus[a] - faces[1].aus[a]) for a in faces[0].aus}
+    least = max((apart[a] for a in known), default=GAP)  # a difference that hardly is one is not the main one
+    return all(_ahead(said, faces, lambda f, a=a: f.aus[a], -NEAR) for a in known) and least >= GAP - NEAR
 
 
 def _equal(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:

@@ -213,3 +213,13 @@ def test_what_was_asked(question, said, slip):
 def test_spoken_aus():
     assert spoken_aus("The raised brows and the smile carry it.") == {1, 2, 12}
     assert spoken_aus("No frown shows; the lips would have to part.") == frozenset()
+
+
+def test_a_movement_of_both_faces_is_neither_a_hint_nor_the_main_difference():
+    text = ("<think>Key observations: In the second face the lip corners are raised, in the first hardly if at all (AU12, 3.0). Interpretation: "
+            "The main difference is the raised lip corners, stronger in the second. Confidence: 0.7.</think><answer>happiness, happiness</answer>")
+    looks = {"happiness": 0.8, "neutral": 0.2}
+    hint, both = measured({12: 0.7}, looks), measured({12: 2.8}, looks)
+    assert not check(text, [hint, measured({12: 3.0}, looks)]).slips
+    slips = check(text, [both, measured({12: 3.0}, looks)]).slips
+    assert "gives AU12 to one face alone" in slips and any("the main difference" in s for s in slips)

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from emoreason import cli
-from emoreason.ask import split_question
+from emoreason.ask import COMPARING, split_question
 from emoreason.errors import UserError
 from emoreason.prompts import DEFAULT_QUESTION
 
@@ -49,3 +49,11 @@ def test_question_and_media_are_told_apart(tmp_path):
 def test_nothing_heavy_is_imported_early():
     code = "import sys, emoreason.cli, emoreason.ask; print(sorted({'torch', 'transformers', 'gradio', 'cv2'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("question, compares", [
+    ("Who looks happier?", True), ("Which smile is stronger?", True), ("What changed, before and after?", True), ("What do they have in common?", True),
+    ("More angry: first or second?", True), ("Put the two faces side by side.", True), ("Is face two more neutral?", True), ("How do they differ?", True),
+    ("Why does she look sad?", False), ("Which action units are active?", False), ("How sure are you?", False), ("Who is this?", False)])
+def test_what_compares_two_pictures(question, compares):
+    assert bool(COMPARING.search(question)) == compares
