@@ -154,8 +154,8 @@ def test_the_movements_speak_where_the_picture_is_silent():
     said = head(movements(levels))
     assert (said.argmax(1) == label).float().mean() > 0.97
     silent, sure = torch.zeros(400, 8), 20 * torch.nn.functional.one_hot(label, 8).float()
-    assert facenet_looks.weigh(silent, said, label)[0] > 0
-    assert facenet_looks.weigh(sure, torch.randn(400, 8, generator=generator) * 9, label)[0] == 0
+    assert facenet_looks.weigh(silent, said, label) > 0
+    assert facenet_looks.weigh(sure, torch.randn(400, 8, generator=generator) * 9, label) == 0
 
 
 def test_a_trained_net_reads_the_look_from_movements_too(caches, tmp_path):

@@ -42,17 +42,17 @@ def fit(levels: Tensor, label: Tensor, render_levels: Tensor, render_label: Tens
     return head.requires_grad_(False)
 
 
-def weigh(picture: Tensor, movement: Tensor, label: Tensor) -> tuple[float, float]:
-    """How much the second reading's logits (N, 8) count beside the first's, and the temperature of the sum, that suit
-    the labels (N,) of unseen real faces best (cross-entropy; contempt, of which they have none, left out)."""
-    best = (float("inf"), 0.0, 1.0)
+def weigh(picture: Tensor, movement: Tensor, label: Tensor) -> float:
+    """How much the second reading's logits (N, 8) are to count beside the first's, so that their sum at its best
+    temperature suits the labels (N,) of unseen real faces (cross-entropy; contempt, which they lack, left out)."""
+    best = (float("inf"), 0.0)
     for weight in np.arange(0.0, 1.55, 0.1):
         logits = picture + float(weight) * movement
         logits[:, CONTEMPT] = -1e9
         for temperature in np.arange(0.5, 3.0, 0.05):
             loss = F.cross_entropy(logits / float(temperature), label).item()
-            best = min(best, (loss, float(weight), float(temperature)))
-    return best[1], best[2]
+            best = min(best, (loss, float(weight)))
+    return best[1]
 
 
 def add(net: FaceNet, faces: dict[str, Tensor], renders: dict[str, Tensor], validation: dict[str, Tensor]) -> float:
@@ -64,7 +64,7 @@ def add(net: FaceNet, faces: dict[str, Tensor], renders: dict[str, Tensor], vali
     net.emotion_aus.bias.data.zero_()
     head = fit(predict(net, faces["grey"][seen])["aus"], faces["label"][seen], renders["aus"], renders["label"])
     held = predict(net, validation["grey"])
-    weight, _ = weigh(held["emotion"].clone(), head(movements(held["aus"])), validation["label"])
+    weight = weigh(held["emotion"], head(movements(held["aus"])), validation["label"])
     net.emotion_aus.weight.data.copy_(weight * head.weight)
     net.emotion_aus.bias.data.copy_(weight * head.bias)
     return weight
