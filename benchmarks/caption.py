@@ -155,7 +155,8 @@ def main() -> None:
                 first_row = threading.Thread(target=wait_for, args=(out, came := []), daemon=True)
                 first_row.start()
                 done = caption.caption(items[:count], out, make, workers=workers,
-                                       batch=1 if args.model == "cheap" else caption.TOGETHER, quiet=True)
+                                       batch=1 if args.model == "cheap" else caption.TOGETHER, quiet=True,
+                                       ahead=args.model != "cheap")
                 took = time.perf_counter() - start
                 watch.over.set()
                 watch.join()

@@ -16,7 +16,12 @@ from emoreason.schema import Explanation, Observation
 _HEDGED = re.compile(r"\b(open|guess\w*|low|weak|narrow|doubt|close|just|barely|hard to read|lead|margin|sure|unsure"
                      r"|nearly|behind|undecided|several ways|certain|certainty|level|disagree|mixed|possible)\b")
 # Absences worth naming on a still face, most telling first.
-KEY = (4, 12, 15, 1, 9, 6, 5, 24, 20, 7, 2, 10, 17, 26, 23, 14)
+KEY = (12, 4, 15, 1, 6, 9, 5, 24, 20, 7, 2, 10, 17, 26, 23, 14)
+
+
+def telling(t: Teller) -> list[int]:
+    """Movements whose absence says something: what the second look would need, then a smile, a frown and the rest."""
+    return t.may_lack(dict.fromkeys([*(options[0] for options in t.missing(t.f.rival)), *KEY]))
 
 
 def finish(t: Teller, observations: tuple[Observation, ...], said: list[str]) -> Explanation:
@@ -25,9 +30,7 @@ def finish(t: Teller, observations: tuple[Observation, ...], said: list[str]) ->
     if len(observations) < 2:
         named = {o.au for o in observations}
         more = [a for a in f.strongest if a not in named][: 3 - len(observations)]
-        gone = [a for a in t.may_lack(KEY) if a not in named][:6]
-        t.v.rng.shuffle(gone)
-        gone = gone[: max(0, 2 - len(observations) - len(more))]
+        gone = [a for a in telling(t) if a not in named][: max(0, 2 - len(observations) - len(more))]
         observations += tuple(t.seen(a) for a in more) + tuple(t.gone(a) for a in gone)
     text = " ".join(sentence(s) for s in said if s)
     if t.level in ("open", "faint") and not _HEDGED.search(text):
@@ -45,9 +48,7 @@ def evidence(t: Teller, most: int = 6, gone: tuple[int, ...] = (),
     there += others[: max(2 if len(there) < 3 else int(v.chance(0.5)), min(2, sum(f.aus[a] >= 3.0 for a in others)))]
     lacking = list(gone)
     if e == "neutral" or not f.cues(e):
-        keys = t.may_lack(KEY)[:9]
-        v.rng.shuffle(keys)
-        lacking += keys[: max(1, 4 - len(there))]
+        lacking += telling(t)[: max(1, 3 - len(there))]
     else:
         for options in t.missing(f.rival)[:2] + t.missing(e)[:1]:
             if v.chance(0.5):

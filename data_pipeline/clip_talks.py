@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from emoreason.clip_moments import about
 from emoreason.clips import Clip, pick
 from emoreason.data_pipeline.clip import FPS
 from emoreason.data_pipeline.clip_text import ask_clip, write_clip
@@ -94,8 +95,8 @@ def rows(clips: list[Filmed], rng: random.Random, talks: int = 3) -> Iterator[di
         draw = rng.random()
         limit = (rng.choice(LIMITS),) if draw < 0.05 else ()
         turns, kind = talk(ClipFacts(clip, limit, draw >= 0.025), rng, 2 if rng.random() < 0.1 else 1)
-        lead = note(("the face cannot be read: " + limit[0],) if draw < 0.025 else limit)
-        turns[0]["content"] = clip.words() + lead + turns[0]["content"]
+        limits = note(("the face cannot be read: " + limit[0],) if draw < 0.025 else limit)
+        turns[0]["content"] = clip.words() + limits + turns[0]["content"]
         frames = pick(one.evidence.times, clip.events)
         yield {"images": [encode(one.grey[frames])], "prompt": turns[:-1], "completion": turns[-1:], "label": None,
                "aus": None, "measured": json.dumps({str(a): round(v, 2) for a, v in clip.levels.items()}),
@@ -108,7 +109,7 @@ def talk(facts: ClipFacts, rng: random.Random, turns: int = 1) -> tuple[list[dic
     out: list[dict] = []
     for _ in range(turns):
         question = ask_clip(facts, rng)
-        out += [{"role": "user", "content": question.text},
+        out += [{"role": "user", "content": about(question.text, facts.clip) + question.text},
                 {"role": "assistant", "content": render(write_clip(facts, question, rng))}]
     return out, f"clip {question.kind}"
 
@@ -119,8 +120,8 @@ def written(rng: random.Random) -> list[tuple[str, str]]:
     facts = random_clip(rng)
     clip, look = facts.clip, facts.clip.overall
     turns, _ = talk(facts, rng)
-    lead = evidence_text(clip.levels, look.emotions, look.valence, look.arousal) + clip.words()
-    return [(lead + turns[0]["content"], turns[1]["content"])]
+    known = evidence_text(clip.levels, look.emotions, look.valence, look.arousal) + clip.words()
+    return [(known + turns[0]["content"], turns[1]["content"])]
 
 
 MEASURES = ("aus", "sides", "emotions", "valence", "arousal")

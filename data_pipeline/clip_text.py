@@ -27,6 +27,7 @@ from emoreason.data_pipeline.refusals import unreadable
 from emoreason.facs import MEASURED_AUS, au
 from emoreason.schema import Explanation, Observation
 
+SMILES = 0.3  # of the questions about when one movement shows, those about a smile: what people ask most
 CLIP_KINDS = ("read", "caption", "events", "develop", "when", "part", "at", "still")
 
 _ASK = {
@@ -56,6 +57,20 @@ _ASK = {
     "at": pool("what does the face show at {t} seconds", "which movements are there at {t} s",
                "how does the face look at {t} seconds", "what is active at second {t}"),
 }
+# A movement in everyday words: what it is called, and what the face or a person then does.
+NAMED = {2: ((), ("do the eyebrows go up", "do the brows rise")),
+         4: (("frown",), ("does he frown", "do the brows draw together")), 5: ((), ("do the eyes widen",)),
+         6: ((), ("do the cheeks rise",)), 9: ((), ("does the nose wrinkle", "does he wrinkle his nose")),
+         12: (("smile",), ("does she smile", "does the person start to smile", "do the lip corners go up")),
+         15: ((), ("do the mouth corners turn down",)), 17: ((), ("does the chin go up",)),
+         18: (("pucker",), ("do the lips pucker",)), 24: ((), ("does she press her lips together",)),
+         25: ((), ("do the lips part", "does the mouth open")), 26: ((), ("does the jaw drop", "does the mouth open")),
+         43: ((), ("do the eyes close", "does she close her eyes"))}
+_ASK_NAMED = pool("when does the {name} begin", "when does the {name} start", "when does the {name} fade",
+                  "how long does the {name} last", "when is the {name} strongest", "is there a {name}, and when")
+_ASK_DOES = pool("when {does}", "at what time {does}", "from when to when {does}")
+_ASK_PART = pool("how does the face look {part}", "what does the face show {part}", "which movements are there {part}",
+                 "how does the person look {part}", "what can be seen {part}")  # without naming a look
 _PART = (("at the beginning", "at the start", "at first", "in the first frames", "in the beginning"), (), (),
          ("at the end", "in the end", "towards the end", "at last", "in the last frames"))
 
@@ -69,10 +84,18 @@ def ask_clip(facts: ClipFacts, rng: random.Random) -> Question:
     number, emotion, topic, values = None, None, None, {}
     if kind == "when":
         moving = [e.au for e in clip.told]
-        number = rng.choice(moving if moving and voice.chance(0.7) else MEASURED_AUS)
+        number = 12 if voice.chance(SMILES) else rng.choice(moving if moving and voice.chance(0.7) else MEASURED_AUS)
         values = {"n": str(number), "name": UNIT_NAMES.get(number, au(number).name)}
+        names, does = NAMED.get(number, ((), ()))
+        if names and voice.chance(0.4):
+            return Question(kind, typed(voice.say(_ASK_NAMED, name=voice.one(names)), rng), None, None, number)
+        if does and voice.chance(0.4):
+            return Question(kind, typed(voice.say(_ASK_DOES, does=voice.one(does)), rng), None, None, number)
     elif kind == "part":
         i = rng.choice((0, 3))
+        if voice.chance(0.4):
+            text = voice.say(_ASK_PART, part=rng.choice(_PART[i]))
+            return Question(kind, typed(text, rng), None, None, None, str(i))
         looks = [x.ranked[0] for x in clip.looks]
         emotion = looks[i] if voice.chance(0.65) else rng.choice([*looks, *clip.looks[i].ranked[1:3]])
         topic, values = str(i), {"part": rng.choice(_PART[i]), "adj": voice.one(S.ADJECTIVE[emotion]),
@@ -95,14 +118,13 @@ def write_clip(facts: ClipFacts, question: Question, rng: random.Random) -> Expl
         return _moment(facts, question, voice)
     t = Teller(whole, rng, voice)
     if kind == "caption":
-        seen, said = _spans(facts, voice, _strongest(clip, 4)), [caption(facts, rng)]
+        seen, said = _spans(facts, voice, clip.told), [caption(facts, rng)]
     elif kind == "events":
         seen = _spans(facts, voice, clip.told)
         said = [_order(voice, clip.told), *_doubts(voice, clip.told), _overall(t)]
     elif kind == "develop":
-        strong = _strongest(clip, 5)
-        seen, said = _spans(facts, voice, strong), [_development(voice, clip), _order(voice, strong),
-                                                    *_doubts(voice, strong)]
+        seen = _spans(facts, voice, clip.told)
+        said = [_development(voice, clip), _order(voice, clip.told), *_doubts(voice, clip.told)]
     else:
         number = question.au or 12
         mine = [e for e in clip.told if e.au == number]
@@ -111,12 +133,6 @@ def write_clip(facts: ClipFacts, question: Question, rng: random.Random) -> Expl
             seen = (t.gone(number),)
         said = [_when(voice, clip, number, mine, bool(seen)), *_doubts(voice, mine), _overall(t)]
     return _explained(seen, said, whole)
-
-
-def _strongest(clip: Clip, most: int) -> list[Event]:
-    """In the order of onset."""
-    kept = sorted(clip.told, key=lambda e: -e.peak)[:most]
-    return [e for e in clip.told if e in kept]
 
 
 def _explained(seen: Sequence[Observation], said: Sequence[str], f: Facts) -> Explanation:
@@ -131,7 +147,7 @@ def _moment(facts: ClipFacts, question: Question, voice: Voice) -> Explanation:
         i = int(question.topic or 0)
         step = (clip.end - clip.start) / len(clip.looks)
         span = (clip.start + i * step, clip.start + (i + 1) * step)
-        x = write(facts.part(i), Question("why", question.text, question.emotion), rng)
+        x = write(facts.part(i), Question("why" if question.emotion else "read", question.text, question.emotion), rng)
         return _timed(x, clip, *span)
     time = float(question.topic) if question.kind == "at" and question.topic else clip.peak
     f = facts.overall if question.kind == "read" else facts.at(time)

@@ -22,25 +22,22 @@ class ClipFacts:
     @cached_property
     def overall(self) -> Facts:
         """One face for the whole clip: the movements at its peak, the mean look."""
-        return self._face(self._during(self.clip.peak, self.clip.peak), self.clip.overall)
+        return self._face(self.clip.during(self.clip.peak, self.clip.peak), self.clip.overall)
 
     def at(self, time: float) -> Facts:
         """The face at a time, with the look of that part."""
-        return self._face(self._during(time, time), self.clip.looks[self.clip.part(time)])
+        return self._face(self.clip.during(time, time), self.clip.looks[self.clip.part(time)])
 
     def part(self, i: int) -> Facts:
         """The face over a part: all movements that reach into it, with its mean look."""
         step = (self.clip.end - self.clip.start) / len(self.clip.looks)
         low = self.clip.start + i * step
-        return self._face(self._during(low, low + step), self.clip.looks[i])
+        return self._face(self.clip.during(low, low + step), self.clip.looks[i])
 
     @cached_property
     def first(self) -> Facts:
         """The face as it is first seen."""
         return Facts.from_evidence(self.clip.evidence, 0)
-
-    def _during(self, low: float, high: float) -> list[Event]:
-        return [e for e in self.clip.told if e.onset <= high and e.offset >= low]
 
     def _face(self, events: list[Event], look: Look) -> Facts:
         """These movements at their apexes. What shows at another time only is neither present nor absent here."""

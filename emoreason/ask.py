@@ -48,6 +48,9 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"{path} is a folder; name a picture or clip in it")
         if not path.is_file():
             raise UserError(f"{path} not found")
+    from emoreason import early
+
+    early.begin(paths[0])
     from emoreason.reason import Reasoner, find_subjects
 
     subjects = [find_subjects(path, face) for path in paths]

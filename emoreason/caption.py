@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emoreason import early
 from emoreason.errors import UserError
 from emoreason.farm import Farm
 from emoreason.journal import Journal
@@ -137,12 +138,13 @@ def _named(found: dict[str, str]) -> list[Item]:
 
 def caption(items: Sequence[Item], out: str | Path, make: Callable[[], Captioner], *, format: str | None = None,
             workers: int = 1, batch: int = 1, limit: float = 600.0, retry: bool = False, quiet: bool = False,
-            engine: str = "local") -> dict[str, int]:
+            engine: str = "local", ahead: bool = False) -> dict[str, int]:
     """Caption the items that have no row yet, and finish the output.
 
     make: makes a captioner in each worker (it must be picklable; a UserError from it ends the run). batch: clips that
     a worker does together (its first one alone, so that a row is there soon). limit: seconds that a clip may take.
-    engine: "local", processes of this machine, or "ray". retry: do failed clips again. Returns counts: clips, done (in
+    engine: "local", processes of this machine, or "ray". retry: do failed clips again. ahead: a single local worker
+    follows the first clip's faces while it makes its captioner (``emoreason.early``). Returns counts: clips, done (in
     this run), failed (in all), warned (in all).
     Raises UserError for an output that cannot be written or that another run is writing.
     """
@@ -156,7 +158,8 @@ def caption(items: Sequence[Item], out: str | Path, make: Callable[[], Captioner
         todo = [i for i in items if i.video not in journal.done]
         stems = {i.video: i.stem for i in items}
         shown = None if quiet else sys.stderr
-        with _crew(engine, make, min(workers, len(todo)), limit) as crew, tqdm(
+        first = todo[0].path if ahead and workers == 1 and todo else None
+        with _crew(engine, make, min(workers, len(todo)), limit, first) as crew, tqdm(
                 total=len(items), initial=len(items) - len(todo), unit="clip", file=shown or sys.stderr, disable=quiet,
                 mininterval=0.2 if sys.stderr.isatty() else 10, smoothing=0.05) as bar:
             for made in _done(crew, Groups(todo, workers, batch)):
@@ -198,12 +201,12 @@ def _done(crew: Any, groups: Groups) -> Iterator[dict[str, Any]]:
             yield row(group[0].video, UserError(died))
 
 
-def _crew(engine: str, make: Callable[[], Captioner], workers: int, limit: float) -> Any:
+def _crew(engine: str, make: Callable[[], Captioner], workers: int, limit: float, first: str | None) -> Any:
     if engine == "ray":
         from emoreason.rays import Rays
 
         return Rays(partial(_worker, make), workers, limit)
-    return Farm(partial(_worker, make), workers, limit)
+    return Farm(partial(_worker, make), workers, limit, begin=None if first is None else partial(early.begin, first))
 
 
 def _worker(make: Callable[[], Captioner]) -> Callable[[list[Item]], list[dict[str, Any]]]:
@@ -273,7 +276,7 @@ def run(args: argparse.Namespace, make: Callable[[], Captioner] | None = None) -
     try:
         counts = caption(items, args.out, make or partial(reasoner, args.model, args.face), format=args.format,
                          workers=args.workers, batch=args.batch or (TOGETHER if make is None else 1),
-                         limit=args.timeout, retry=args.retry, engine=args.engine)
+                         limit=args.timeout, retry=args.retry, engine=args.engine, ahead=make is None)
     except KeyboardInterrupt:
         print(f"stopped: the same command goes on from here ({args.out})", file=sys.stderr)
         return 130

@@ -6,18 +6,16 @@ import re
 from functools import cache
 
 from emoreason.checks import _DENIED, MARGIN, Checked, _words, denies, marks, repeated, twice
+from emoreason.clip_moments import asked, moment, spans
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
-from emoreason.facs import EMOTION_OF_WORD
-from emoreason.remarks import unfounded
+from emoreason.facs import EMOTION_OF_WORD, MEASURED_AUS, PRESENT, au
+from emoreason.remarks import judges_smile, unfounded
 from emoreason.schema import SENTENCE, Explanation, Observation, parse
 
 SLACK = 0.25  # seconds by which a stated time may miss what was measured
 TOLERANCE = 1.0  # the same for an intensity
-_START = re.compile(r"\b(?:at|in) (?:the |its )?(?:very )?(?:start|begin\w*|first\b|outset)|\bfirst frames\b", re.I)
-_END = re.compile(r"\b(?:at|in|towards|by) (?:the |its )?(?:very )?(?:end\b|last\b)|\blast frames\b|\bfinally\b", re.I)
-_AT = re.compile(r"\b(?:at|second|around|near)\s+(?:second\s+)?(\d+(?:\.\d+)?)(?:\s*s(?:ec\w*)?\b|\b)", re.I)
 _LASTS = re.compile(r"still shows when the clip ends|to the end of the clip|until the clip ends")
 _TWICE = re.compile(r"\b(AU\d+)(?:, | and )\1\b")
 _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when the video starts|at first,)"),
@@ -29,6 +27,10 @@ _STATES = ((re.compile(r"\b(?:mouth is|lips are) closed\b"), frozenset((25, 26, 
            (re.compile(r"\beyes are open\b"), frozenset((43,))),
            (re.compile(r"\bface is (?:at rest|still)\b"), frozenset()))
 _OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
+_WHEN = re.compile(r"\b(?:when|what time|how long|timeline|over time)\b", re.I)
+_TIMED = re.compile(r"\d\.\d|\b(?:throughout|beginning to end|all along|at any time|at no time|whole clip|to list|"
+                    r"keeps|stays|never enough|on its edge|begins as|at first|ends|start|in the middle|goes on|"
+                    r"progresses|(?:beginning|start|end) of)\b", re.I)
 _NO_COURSE = re.compile(r"\bmove|\bwould\b|\b(?:has|have|had) to\b|^turn\b", re.I)  # of what is there, or is missing
 _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time|back|still|same|steady|always|never|"
                      r"(?<!as a )whole|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|stays?|"
@@ -36,17 +38,6 @@ _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time
                      r"appears?|fades?|shift\w*|develop\w*)\b", re.I)
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(?:\s*(?:s\b|seconds?\b))?")
-
-
-def asked(question: str, clip: Clip) -> tuple[Look, ...]:
-    """The looks that an answer may conclude on: of the part or time that the question names, else of the whole."""
-    if found := _AT.search(question):
-        return (clip.looks[clip.part(float(found.group(1)))],)
-    if _END.search(question):
-        return (clip.looks[PARTS - 1],)
-    if _START.search(question):
-        return (clip.looks[0],)
-    return (clip.overall,)
 
 
 def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
@@ -59,12 +50,26 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
     slips += [*repeated(text), *twice(x), *_overlooks(x), *marks(x), *_words(x, clip.levels)]
-    slips += unfounded(x, clip.levels, moment=False)
+    slips += [*unfounded(x, _then(clip, question), moment=False), *_elsewhere(x, clip, question)]
     slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
-    slips += _unasked(x, question)
+    slips += [*_unasked(x, question), *_other(x, question)]
     if denies(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
+
+
+def _then(clip: Clip, question: str) -> dict[int, float]:
+    """``clip.levels``, without the movements of another time than the one that the question is about."""
+    there = spans(question, clip)
+    return {a: v if a in there else min(v, PRESENT - 0.06) for a, v in clip.levels.items()}
+
+
+def _elsewhere(x: Explanation, clip: Clip, question: str) -> list[str]:
+    """Movements of another time than the one that the question is about."""
+    if moment(question, clip) is None:
+        return []
+    there = spans(question, clip, SLACK)
+    return [f"gives AU{o.au} of another time" for o in x.observations if o.present and o.au not in there]
 
 
 def _overlooks(x: Explanation) -> list[str]:
@@ -80,8 +85,40 @@ def _unasked(x: Explanation, question: str) -> list[str]:
         return []
     found = _DENIED.search(SENTENCE.split(x.interpretation.lower())[0])
     slips = [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
+    slips += ["answers a question about a smile"] * judges_smile(SENTENCE.split(x.interpretation)[0])
     told = _NO_COURSE.search(question) or _COURSE.search(x.interpretation)
+    if _WHEN.search(question) and not _TIMED.search(x.interpretation):
+        told = None
     return slips if told else [*slips, "does not tell the course"]
+
+
+def _other(x: Explanation, question: str) -> list[str]:
+    """A question about when one movement shows that is answered without naming it."""
+    if x.emotion is None or not _WHEN.search(question):
+        return []
+    low, said = question.lower(), x.interpretation.lower()
+    asked = next((aus for phrase, aus in _movements() if phrase.search(low)), frozenset())
+    named = {a for a in asked for name in (f"au{a}", *_names(a)) if re.search(rf"\b{name}\b", said)}
+    return [] if named or not asked or 43 in asked and "blink" in said else [f"does not speak of AU{min(asked)}"]
+
+
+@cache
+def _movements() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
+    """What questions call a movement, with the AUs that it may be."""
+    from emoreason.data_pipeline.clip_text import NAMED
+
+    table: dict[str, set[int]] = {}
+    for a in MEASURED_AUS:
+        names, does = NAMED.get(a, ((), ()))
+        for phrase in (f"au{a}", *_names(a), *(f"the {n}" for n in names), *does):
+            table.setdefault(phrase, set()).add(a)
+    return tuple((re.compile(rf"\b{p}\b"), frozenset(table[p])) for p in sorted(table, key=len, reverse=True))
+
+
+def _names(a: int) -> tuple[str, ...]:
+    from emoreason.data_pipeline.phrases import UNIT_NAMES
+
+    return (UNIT_NAMES.get(a, au(a).name).lower(),)
 
 
 def _holds(o: Observation, clip: Clip) -> bool:

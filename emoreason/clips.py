@@ -19,7 +19,7 @@ from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT
 from emoreason.records import Evidence
 
 FRAMES = 16  # frames of a clip that the model sees, however long it is
-TOLD = 6  # events told in words at most, the strongest
+TOLD = 5  # events told in words at most, the strongest
 CHANGES = 3  # of them in one part, and as many that the clip begins with
 HOLDS = 2  # of them that go on in a part without a change
 PARTS = 4  # beginning, progress, middle, end
@@ -93,6 +93,10 @@ class Clip:
         """The events that are put into words: without blinks, the TOLD strongest, by onset."""
         moves = sorted((e for e in self.events if e.au != BLINK), key=lambda e: -e.peak)[:TOLD]
         return tuple(sorted(moves, key=lambda e: (e.onset, e.au)))
+
+    def during(self, low: float, high: float) -> list[Event]:
+        """The told events that reach into the time from ``low`` to ``high`` seconds."""
+        return [e for e in self.told if e.onset <= high and e.offset >= low]
 
     @cached_property
     def first(self) -> tuple[Event, ...]:
@@ -233,7 +237,8 @@ class Clip:
         events = "; ".join(map(self._event, self.told)) or "none"
         out = [head, f"Events: {events}."]
         if self.told:
-            out.append(f"Most at {self.peak:.1f} s.")
+            part = self.part(self.peak)
+            out.append(f"Most at {self.peak:.1f} s in part {part + 1}, {self.looks[part].ranked[0]}.")
         if self.blinks:
             out.append(f"Blinks: {', '.join(f'{b.apex:.1f}' for b in self.blinks[:4])}.")
         if self.turns:

@@ -17,13 +17,15 @@ from emoreason.errors import UserError
 class Farm:
     """``workers`` processes. make() is called once in each and gives the function that does one item. A worker that
     takes longer than ``limit`` seconds over an item (a list: over each in it) is stopped. After ``life`` items a
-    worker is replaced: decoders lose a few kilobytes a file, which would add up."""
+    worker is replaced: decoders lose a few kilobytes a file, which would add up. begin() is called in the first worker
+    before make(); one that dies of it is replaced by one without."""
 
     def __init__(self, make: Callable[[], Callable[[Any], Any]], workers: int, limit: float = 600.0,
-                 life: int = 2000) -> None:
-        self.make, self.count, self.limit, self.life = make, workers, limit, life
+                 life: int = 2000, begin: Callable[[], None] | None = None) -> None:
+        self.make, self.count, self.limit, self.life, self.begin = make, workers, limit, life, begin
         self.crew: dict[Connection, Any] = {}  # the pipe to each worker -> its process
         self.served: dict[Connection, int] = {}
+        self.beginner: Connection | None = None
 
     def __enter__(self) -> Farm:
         return self
@@ -37,7 +39,10 @@ class Farm:
 
     def _hire(self) -> Connection:
         ours, theirs = mp.get_context("spawn").Pipe()
-        process = mp.get_context("spawn").Process(target=_work, args=(theirs, self.make, self.count), daemon=True)
+        begin, self.begin = self.begin, None
+        self.beginner = ours if begin else None
+        work = (theirs, self.make, self.count, begin)
+        process = mp.get_context("spawn").Process(target=_work, args=work, daemon=True)
         process.start()
         theirs.close()
         self.crew[ours] = process
@@ -78,6 +83,10 @@ class Farm:
                     process.join()
                     late = pipe in busy and time.monotonic() - started[pipe] > self._patience(busy[pipe])
                     why = f"longer than {self.limit:g} s" if late else _ending(process.exitcode)
+                    if pipe in waiting and pipe is self.beginner:
+                        waiting.discard(pipe)
+                        waiting.add(self._hire())
+                        continue
                     if pipe in waiting:
                         raise UserError(f"a worker ended before its first clip ({why}): use fewer --workers") from None
                     item = busy.pop(pipe)
@@ -117,7 +126,8 @@ def _end_with(parent: Any) -> None:
     os._exit(1)
 
 
-def _work(pipe: Connection, make: Callable[[], Callable[[Any], Any]], workers: int) -> None:
+def _work(pipe: Connection, make: Callable[[], Callable[[Any], Any]], workers: int,
+          begin: Callable[[], None] | None = None) -> None:
     """A worker's life: make the function, then item after item until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     threading.Thread(target=_end_with, args=(mp.parent_process(),), daemon=True).start()
@@ -125,6 +135,8 @@ def _work(pipe: Connection, make: Callable[[], Callable[[Any], Any]], workers: i
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, share)
     try:
+        if begin is not None:
+            begin()
         do = make()
     except UserError as e:
         pipe.send(("failed", str(e)))

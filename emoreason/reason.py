@@ -15,6 +15,7 @@ import numpy as np
 
 from emoreason import engines
 from emoreason.checks import Checked, check, shares
+from emoreason.clip_moments import about, asked, spans
 from emoreason.engines import Completion, Engine, Request
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS
@@ -103,7 +104,7 @@ def find_subjects(source: Any, face: int | str | None = None, name: str | None =
     """
     import cv2
 
-    from emoreason import faces, images
+    from emoreason import early, faces, images
     from emoreason.processing import is_ready_crop
 
     if is_clip(source):
@@ -120,7 +121,7 @@ def find_subjects(source: Any, face: int | str | None = None, name: str | None =
         side = float(max(image.shape[:2]))
         found = Face(np.array([0, 0, side, side]), np.zeros((478, 3)), 1.0, np.zeros(3), quality, crop)
         return [Subject(label, 1, None, FaceTrack.from_face(found), quality)]
-    found = faces.detect(image)
+    found = early.take(source, lambda: faces.detect(image))
     if not found:
         return [Subject(label, None, image, None)]
     if face == "all":
@@ -236,9 +237,13 @@ class Reasoner:
             raise UserError("clips cannot be compared: ask about each by itself")
         limits = [r for s in subjects if s.quality is not None for r in s.quality.reasons]
         limits += [s.film.unread for s in subjects if s.film is not None and s.film.unread]
-        words = "".join(s.clip.words() for s in subjects if s.clip is not None)
+        clip = subjects[0].clip
+        words = "" if clip is None else clip.words()
         words += note(("the face cannot be read: " + "; ".join(limits),)) if limits else ""
         turns = [dict(t) for t in history] + [{"role": "user", "content": question}]
+        for turn in turns:
+            if clip is not None and turn["role"] == "user":
+                turn["content"] = about(turn["content"], clip) + turn["content"]
         if self.engine.native:
             media = tuple(self._media(s) for s in subjects)
             shown = [{"type": "image"}] * len(media)
@@ -255,8 +260,7 @@ class Reasoner:
 
         known = [e.intensities() for s in subjects if (e := self._evidence(s)) is not None]
         levels = {a: max(one[a] for one in known) for a in known[0]} if len(known) == len(subjects) else None
-        clip = subjects[0].clip
-        form = grammar.explanation(levels, spans=None if clip is None else clip.spans,
+        form = grammar.explanation(levels, spans=None if clip is None else spans(question, clip),
                                    shares=shares(self._readings(subjects, question)))
         return Request(tuple(turns), media, grammar.TOKENS if held or clip else MAX_TOKENS, grammar=form)
 
@@ -279,8 +283,6 @@ class Reasoner:
         """What the question is about, emotion -> probability: one face's look, or those of a clip; none for two."""
         clip = subjects[0].clip
         if clip is not None:
-            from emoreason.clip_checks import asked
-
             return [look.emotions for look in asked(question, clip)]
         seen = self._evidence(subjects[0]) if len(subjects) == 1 else None
         return [] if seen is None else [dict(zip(EMOTIONS, map(float, seen.emotions[0]), strict=True))]

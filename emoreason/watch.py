@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from emoreason import faces, tracks, video
+from emoreason import early, faces, tracks, video
 from emoreason.clips import Clip, pick
 from emoreason.facenet import FaceNet
 from emoreason.processing import Media
@@ -43,7 +43,7 @@ def follow(path: str | os.PathLike, face: int | str | None = None) -> tuple[Film
     """The clip and the tracks asked for: the main character (none without a face), number ``face``, or ``"all"``.
     Raises UserError for an unreadable clip and for a number that is not there."""
     about = video.info(Path(path))
-    scene = tracks.track(Path(path))
+    scene = early.take(path, lambda: tracks.track(Path(path)))
     film = Film(str(path), max(about.duration, float(scene.times[-1])), scene)
     if face == "all":
         return film, list(scene.tracks)

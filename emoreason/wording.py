@@ -113,16 +113,19 @@ def _descriptions(present: bool) -> tuple[tuple[int, re.Pattern[str]], ...]:
 def as_pattern(template: str, slots: Mapping[str, str] = _SLOT) -> str:
     """A template of the explanation engine as a pattern: ``[a|b]`` is a choice, ``{pre}`` and its like some words, by
     ``slots``, else anything."""
-    parts = re.split(r"(\[[^\]]*\]|\{\w+\})", template)
+    return rf"\b{_plain(template, slots)}\b"
+
+
+def _plain(template: str, slots: Mapping[str, str]) -> str:
     out = ""
-    for part in parts:
+    for part in re.split(r"(\[[^\]]*\]|\{\w+\})", template):
         if part.startswith("["):
-            out += f"(?:{'|'.join(map(re.escape, part[1:-1].split('|')))})"
+            out += f"(?:{'|'.join(_plain(choice, slots) for choice in part[1:-1].split('|'))})"
         elif part.startswith("{"):
             out += slots.get(part.strip("{}"), ANY)
         else:
             out += re.escape(part)
-    return rf"\b{out}\b"
+    return out
 
 
 def described(text: str, present: bool = True) -> frozenset[int]:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from make_clips import cut, write
 
-from emoreason import caption
+from emoreason import caption, early
 from emoreason.errors import UserError
 from emoreason.farm import Farm
 from emoreason.journal import Journal
@@ -216,6 +216,17 @@ def test_workers_are_replaced_after_a_while():
         done = [(item, value) for item, value, died in farm.run(range(5))]
     assert [item for item, _ in done] == [0, 1, 2, 3, 4]
     assert [[pid for _, pid in done].count(pid) for pid in dict.fromkeys(pid for _, pid in done)] == [2, 2, 1]
+
+
+def test_what_is_begun_early_is_taken_once_and_may_cost_its_worker(folder, tmp_path):
+    early.begin(folder / "a.mp4")
+    assert len(early.take(str(folder / "a.mp4"), list).times) and early.take(folder / "a.mp4", list) == []
+    (tmp_path / "no.mp4").write_bytes(b"no clip")
+    early.begin(tmp_path / "no.mp4")
+    with pytest.raises(UserError):
+        early.take(tmp_path / "no.mp4", list)
+    with Farm(cheap_captioner.make_pid, 1, begin=cheap_captioner.die) as farm:
+        assert [died for _, _, died in farm.run(range(3))] == [None] * 3
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_run(folder, tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from made import made_clip
 
-from emoreason.clip_checks import asked, check_clip
+from emoreason.clip_checks import check_clip
 from emoreason.schema import Explanation, Observation, render
 
 CLIP = made_clip(aus={12: (1.0, 2.5, 3.0), 4: (0.0, 0.8, 2.0)}, looks=[(0, "neutral"), (1.1, "happiness"), (2.4, "neutral")])
@@ -112,8 +112,6 @@ def test_the_conclusion_is_that_of_the_part_asked_about():
     assert found(end, "What does the face show?")[1] != ()
     assert found(end, "How does it look at 3.5 seconds?")[1] == ()
     assert found(end, "How does it look at 1.8 seconds?")[1] != ()
-    assert asked("Tell what the face does from beginning to end", CLIP) == (CLIP.overall,)
-    assert asked("Why does it look so at first?", CLIP) == (CLIP.looks[0],)
 
 
 def test_text_that_does_not_parse_is_a_problem():

@@ -1,0 +1,49 @@
+"""Which part of a clip a question is about: a time, the first or the last frames, or the whole."""
+
+from __future__ import annotations
+
+import re
+
+from emoreason.clips import PARTS, Clip, Look
+
+_START = re.compile(r"\b(?:at|in) (?:the |its )?(?:very )?(?:start|begin\w*|first\b|outset)|\bfirst frames\b", re.I)
+_END = re.compile(r"\b(?:at|in|towards|by) (?:the |its )?(?:very )?(?:end\b|last\b)|\blast frames\b|\bfinally\b", re.I)
+_AT = re.compile(r"\b(?:at|second|around|near)\s+(?:second\s+)?(\d+(?:\.\d+)?)(?:\s*s(?:ec\w*)?\b|\b)", re.I)
+
+
+def moment(question: str, clip: Clip) -> tuple[int, float, float] | None:
+    """The part (0 to PARTS - 1) that a question is about, and from when to when in seconds; None: the whole."""
+    step = (clip.end - clip.start) / PARTS
+    if found := _AT.search(question):
+        time = float(found.group(1))
+        return clip.part(time), time, time
+    part = PARTS - 1 if _END.search(question) else 0 if _START.search(question) else None
+    return None if part is None else (part, clip.start + part * step, clip.start + (part + 1) * step)
+
+
+def asked(question: str, clip: Clip) -> tuple[Look, ...]:
+    """The looks that an answer may conclude on: of the part or time that the question names, else of the whole."""
+    found = moment(question, clip)
+    return (clip.overall if found is None else clip.looks[found[0]],)
+
+
+def spans(question: str, clip: Clip, slack: float = 0.0) -> dict[int, list[tuple[float, float, float]]]:
+    """``clip.spans``, of a question about a time or a part those that reach into it, give or take ``slack`` seconds."""
+    found = moment(question, clip)
+    if found is None:
+        return clip.spans
+    _, low, high = found
+    near = {a: [s for s in each if s[0] <= high + slack and s[1] >= low - slack] for a, each in clip.spans.items()}
+    return {a: each for a, each in near.items() if each}
+
+
+def about(question: str, clip: Clip) -> str:
+    """The line before a question about a time or a part: what was measured then; empty before any other question."""
+    found = moment(question, clip)
+    if found is None:
+        return ""
+    part, low, high = found
+    when = f"{low:.1f} s in part {part + 1}" if low == high else f"part {part + 1}"
+    moves = ", ".join(f"AU{e.au} {e.peak:.1f}" for e in clip.during(low, high)) or "none"
+    look = clip.looks[part]
+    return f"Asked: {when}: {moves}. Look {look.ranked[0]} {look.emotions[look.ranked[0]]:.2f}.\n"

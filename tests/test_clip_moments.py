@@ -1,0 +1,68 @@
+"""Which part of a clip a question is about, and what is told and allowed about it."""
+
+import random
+import re
+
+import pytest
+from made import made_clip
+
+from emoreason.clip_checks import check_clip
+from emoreason.clip_moments import about, asked, moment, spans
+from emoreason.data_pipeline.clip_text import NAMED, ask_clip, write_clip
+from emoreason.data_pipeline.courses import ClipFacts
+from emoreason.data_pipeline.questions import Question
+from emoreason.schema import Explanation, Observation, render
+
+CLIP = made_clip(aus={12: (1.0, 2.5, 3.0), 4: (0.0, 0.8, 2.0)}, looks=[(0, "neutral"), (1.1, "happiness"), (2.4, "neutral")])
+
+
+@pytest.mark.parametrize("question, part, aus", [
+    ("What is active at 1.6 s?", 1, {12}), ("Why does it look so at first?", 0, {4}), ("Does it look happy at the end?", 3, set()),
+    ("What happens around second 2.2?", 2, {12})])
+def test_a_time_or_a_part(question, part, aus):
+    assert moment(question, CLIP)[0] == part and asked(question, CLIP) == (CLIP.looks[part],)
+    assert set(spans(question, CLIP)) == aus
+    line = about(question, CLIP)
+    assert line.startswith("Asked: ") and line.endswith("\n") and f"part {part + 1}" in line
+    assert {int(a) for a in re.findall(r"AU(\d+)", line)} == aus and CLIP.looks[part].ranked[0] in line
+
+
+@pytest.mark.parametrize("question", ["Tell what the face does from beginning to end", "When does the smile begin?", "Describe the video."])
+def test_the_whole(question):
+    assert moment(question, CLIP) is None and about(question, CLIP) == "" and spans(question, CLIP) == CLIP.spans
+    assert asked(question, CLIP) == (CLIP.overall,)
+
+
+def test_a_movement_of_another_time_does_not_answer():
+    frown = Observation(4, 2.0, "both", True, (0.0, 0.8), "The brows are slightly knitted")
+    x = Explanation((frown,), "The brows are knitted.", "happiness", round(CLIP.looks[1].emotions["happiness"], 2))
+    assert check_clip(render(x), CLIP, "What is active at 1.6 s?").slips == ("gives AU4 of another time",)
+    assert not check_clip(render(x), CLIP, "What is there at 0.5 s?").slips[:-1]
+
+
+@pytest.mark.parametrize("question, said, slip", [
+    ("When does the smile begin?", "AU12, the lip corner puller, shows from 1.0 to 2.5 seconds.", None),
+    ("When does she smile?", "The smile looks genuine: the cheeks rise together with the lip corners.", "answers a question about a smile"),
+    ("When does the smile begin?", "The lip corners are raised, and this then goes back.", "does not tell the course"),
+    ("When does the smile begin?", "AU4, the brow lowerer, shows from 0.0 to 0.8 seconds.", "does not speak of AU12"),
+    ("When do the brows draw together?", "AU4, the brow lowerer, shows from 0.0 to 0.8 seconds.", None),
+    ("When does the nose wrinkle?", "The nose wrinkler does not show at any time.", None)])
+def test_when_one_movement_shows(question, said, slip):
+    x = Explanation((), said, "happiness", round(CLIP.overall.emotions["happiness"], 2))
+    slips = check_clip(render(x), CLIP, question).slips
+    assert slip in slips if slip else slips == ()
+
+
+def test_everyday_words_ask_about_a_movement_and_are_answered():
+    facts, rng, seen = ClipFacts(CLIP), random.Random(3), set()
+    for _ in range(3000):
+        question = ask_clip(facts, rng)
+        words = [w for names in NAMED.get(question.au or 0, ((), ())) for w in names]
+        if question.kind != "when" or not any(w in question.text.lower() for w in words):
+            continue
+        seen.add(question.au)
+        x = write_clip(facts, question, rng)
+        assert check_clip(render(x), CLIP, question.text).slips == (), question.text
+    assert {4, 12} <= seen and len(seen) > 5
+    told = write_clip(facts, Question("when", "When does she smile?", au=12), rng)
+    assert "1.0" in told.interpretation
