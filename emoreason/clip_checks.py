@@ -28,15 +28,16 @@ _STATES = ((re.compile(r"\b(?:mouth is|lips are) closed\b"), frozenset((25, 26, 
            (re.compile(r"\bface is (?:at rest|still)\b"), frozenset()))
 _OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
 _WHEN = re.compile(r"\b(?:when|what time|how long|timeline|over time)\b", re.I)
-_TIMED = re.compile(r"\d\.\d|\b(?:throughout|beginning to end|all along|at any time|at no time|whole clip|to list|"
-                    r"keeps|stays|never enough|on its edge|begins as|at first|ends|start|in the middle|goes on|"
-                    r"progresses|(?:beginning|start|end) of)\b", re.I)
+_TIMED = re.compile(r"\d\.\d(?! of 5)|\b(?:throughout|beginning to end|all along|at any time|at no time|to list|"
+                    r"whole clip|keeps|stays|never enough|on its edge|begins as|at first|ends|start|in the middle|"
+                    r"goes on|progresses|(?:beginning|start|end) of)\b", re.I)
 _NO_COURSE = re.compile(r"\bmove|\bwould\b|\b(?:has|have|had) to\b|^turn\b", re.I)  # of what is there, or is missing
 _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time|back|still|same|steady|always|never|"
                      r"(?<!as a )whole|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|stays?|"
                      r"(?<!to )chang\w*|keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?(?! close| next)|goes|"
                      r"appears?|fades?|shift\w*|develop\w*)\b", re.I)
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
+_FROM_TO = re.compile(rf"\b(?:from|between) ({SECONDS}) (?:to|and) ({SECONDS}) seconds")
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(?:\s*(?:s\b|seconds?\b))?")
 
 
@@ -110,7 +111,7 @@ def _movements() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
     table: dict[str, set[int]] = {}
     for a in MEASURED_AUS:
         names, does = NAMED.get(a, ((), ()))
-        for phrase in (f"au{a}", *_names(a), *(f"the {n}" for n in names), *does):
+        for phrase in (f"au{a}", *_names(a), *(f"{n[:-1]}\\w+" for n in names), *does):
             table.setdefault(phrase, set()).add(a)
     return tuple((re.compile(rf"\b{p}\b"), frozenset(table[p])) for p in sorted(table, key=len, reverse=True))
 
@@ -143,8 +144,10 @@ def _times(x: Explanation, clip: Clip, question: str) -> list[str]:
     for sentence in re.split(r"(?<!\d)\.|\.(?!\d)|;", x.interpretation):
         named = {int(a) for a in re.findall(r"\bAU(\d+)", sentence)}
         mine = [e for e in clip.events if e.au in named] or clip.events
-        known = [clip.peak, *map(float, re.findall(r"\d+(?:\.\d+)?", question))]
+        known = [*[clip.peak] * (not named), *map(float, re.findall(r"\d+(?:\.\d+)?", question))]
         known += [t for e in mine for t in (e.onset, e.apex, e.offset)]
+        slips += [f"says from {x} to {y} s, when that does not show" for x, y in _FROM_TO.findall(sentence)
+                  if not any(_same((float(x), float(y)), e) for e in mine)]
         slips += [f"speaks of {t} s, when that does not happen" for t in _TIME.findall(sentence)
                   if min(abs(float(t) - k) for k in known) > SLACK and min(abs(float(t) - v) for v in levels) > 0.06]
         if _LASTS.search(sentence) and not any(clip.lasts(e) for e in mine):

@@ -64,13 +64,13 @@ def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     rows = [(texts, Case(with_, without, e)) for e, with_, without, texts in S.KNOWN]
     rows += [(texts, Case(with_, without)) for with_, without, texts in S.NOTES]
     rows += [(texts, Case(fit=fit)) for table in (S.PATTERN, S.PATTERN_THEY) for fit, texts in table.items()]
-    rows += [(texts, Case(sure=SURE[level])) for table in (S.DOUBT, S.VERDICT, S.NEUTRAL_STILL)
-             for level, texts in table.items()]
+    rows += [(texts, Case(sure=SURE[level])) for table in (S.DOUBT, S.VERDICT) for level, texts in table.items()]
+    rows += [(texts, Case(emotion="neutral", sure=SURE[level])) for level, texts in S.NEUTRAL_STILL.items()]
     rows.append((S.STRENGTH["weak"], Case(moving=lambda f, e: max(_values(f, e)) < 2.0)))
     rows.append((S.STRENGTH["strong"], Case(moving=lambda f, e: sum(_values(f, e)) >= 3.3 * len(_values(f, e)))))
     rows.append((S.RIVAL_NEUTRAL, Case(moving=lambda f, e: f.activity < 2.5)))
     slight = Case(moving=lambda f, e: f.activity < S.SLIGHT + GREY)
-    rows += [(texts, (slight if level in ("clear", "fairly") else Case())._replace(sure=SURE[level]))
+    rows += [(texts, (slight if level in ("clear", "fairly") else Case())._replace(emotion="neutral", sure=SURE[level]))
              for level, texts in S.NEUTRAL_SLIGHT.items()]
     known = {t.source for texts in S.VERDICT.values() for t in texts}
     bare = Case(moving=lambda f, e: not any(f.aus[a] >= CLEAR for a in f.cues(e)), anywhere=True)

@@ -66,3 +66,14 @@ def test_everyday_words_ask_about_a_movement_and_are_answered():
     assert {4, 12} <= seen and len(seen) > 5
     told = write_clip(facts, Question("when", "When does she smile?", au=12), rng)
     assert "1.0" in told.interpretation
+
+
+@pytest.mark.parametrize("said, slip", [
+    ("AU12, the lip corner puller, shows from 1.0 to 0.2 seconds and is strongest at 1.3.", "says from 1.0 to 0.2 s"),
+    ("AU4 at {peak} seconds lasts less than half a second, so it is uncertain.", "speaks of {peak} s"),
+    ("AU12, the lip corner puller, is there at level C, with 3.0 of 5.", "does not tell the course"),
+    ("The face looks neutral; the raised lip corners are too weak to change that.", "which is not so")])
+def test_times_belong_to_the_movement_that_is_named(said, slip):
+    peak = f"{CLIP.peak:.1f}"
+    x = Explanation((), said.format(peak=peak), "happiness", round(CLIP.overall.emotions["happiness"], 2))
+    assert slip.format(peak=peak) in "; ".join(check_clip(render(x), CLIP, "When does the person smile?").slips)
