@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import cv2
@@ -19,7 +19,7 @@ from PIL import Image
 from emoreason.clip_moments import about
 from emoreason.clips import Clip, pick
 from emoreason.data_pipeline.clip import FPS
-from emoreason.data_pipeline.clip_text import ask_clip, write_clip
+from emoreason.data_pipeline.clip_text import CLIP_KINDS, ask_clip, write_clip
 from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.sampling import random_clip
 from emoreason.facenet import FaceNet
@@ -84,8 +84,10 @@ def continuous(e: Evidence, rng: np.random.Generator) -> Evidence:
                     line(e.arousal), line(e.poses), np.ones(n, bool))
 
 
-def rows(clips: list[Filmed], rng: random.Random, talks: int = 3) -> Iterator[dict]:
-    """``talks`` rows for each clip in a drawn order, in the format of ``talks.rows``; a fifth ask twice."""
+def rows(clips: list[Filmed], rng: random.Random, talks: int = 3,
+         kinds: Sequence[str] = tuple(CLIP_KINDS)) -> Iterator[dict]:
+    """``talks`` rows for each clip in a drawn order, in the format of ``talks.rows``; a tenth ask twice. kinds: of
+    questions, as in ``ask_clip``."""
     order = [i for i in range(len(clips)) for _ in range(talks)]
     rng.shuffle(order)
     for i in order:
@@ -94,7 +96,7 @@ def rows(clips: list[Filmed], rng: random.Random, talks: int = 3) -> Iterator[di
         clip = Clip(evidence, float(evidence.times[-1]) + 1 / FPS)
         draw = rng.random()
         limit = (rng.choice(LIMITS),) if draw < 0.05 else ()
-        turns, kind = talk(ClipFacts(clip, limit, draw >= 0.025), rng, 2 if rng.random() < 0.1 else 1)
+        turns, kind = talk(ClipFacts(clip, limit, draw >= 0.025), rng, 2 if rng.random() < 0.1 else 1, kinds)
         limits = note(("the face cannot be read: " + limit[0],) if draw < 0.025 else limit)
         turns[0]["content"] = clip.words() + limits + turns[0]["content"]
         frames = pick(one.evidence.times, clip.events)
@@ -103,12 +105,13 @@ def rows(clips: list[Filmed], rng: random.Random, talks: int = 3) -> Iterator[di
                "course": packed(clip), "seen": None, "kind": kind}
 
 
-def talk(facts: ClipFacts, rng: random.Random, turns: int = 1) -> tuple[list[dict], str]:
+def talk(facts: ClipFacts, rng: random.Random, turns: int = 1,
+         kinds: Sequence[str] = tuple(CLIP_KINDS)) -> tuple[list[dict], str]:
     """Questions and answers about a clip as chat messages, without the words that stand before the first question;
     and the kind of the last question."""
     out: list[dict] = []
     for _ in range(turns):
-        question = ask_clip(facts, rng)
+        question = ask_clip(facts, rng, kinds)
         out += [{"role": "user", "content": about(question.text, facts.clip) + question.text},
                 {"role": "assistant", "content": render(write_clip(facts, question, rng))}]
     return out, f"clip {question.kind}"

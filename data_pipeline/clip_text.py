@@ -28,7 +28,8 @@ from emoreason.facs import MEASURED_AUS, au
 from emoreason.schema import Explanation, Observation
 
 SMILES = 0.3  # of the questions about when one movement shows, those about a smile: what people ask most
-CLIP_KINDS = ("read", "caption", "events", "develop", "when", "part", "at", "still")
+# What is asked about clips, and how often.
+CLIP_KINDS = {"read": 4, "caption": 5, "events": 3, "develop": 5, "when": 2, "part": 4, "at": 1, "still": 6}
 
 _ASK = {
     "read": pool("what does the face show over the clip, and why", "read the expression in this clip",
@@ -76,9 +77,9 @@ _PART = (("at the beginning", "at the start", "at first", "in the first frames",
          ("at the end", "in the end", "towards the end", "at last", "in the last frames"))
 
 
-def ask_clip(facts: ClipFacts, rng: random.Random) -> Question:
-    """A question about a clip: of one of CLIP_KINDS, in one of its wordings. "still": any question about a face."""
-    kind = rng.choices(CLIP_KINDS, (4, 5, 3, 5, 2, 4, 1, 6))[0]
+def ask_clip(facts: ClipFacts, rng: random.Random, kinds: Sequence[str] = tuple(CLIP_KINDS)) -> Question:
+    """A question about a clip: of one of ``kinds``, in one of its wordings. "still": any question about a face."""
+    kind = rng.choices(kinds, [CLIP_KINDS[k] for k in kinds])[0]
     clip, voice = facts.clip, Voice(rng, skew=1.0)
     if kind == "still":
         return ask(facts.overall, rng)

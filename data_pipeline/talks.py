@@ -22,6 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 from emoreason.data_pipeline import clip_talks
+from emoreason.data_pipeline.clip_text import CLIP_KINDS
 from emoreason.data_pipeline.explain import Facts, Question, ask_compare, compare, dialogue, write
 from emoreason.data_pipeline.grammar import Plain
 from emoreason.data_pipeline.questions import wording
@@ -149,6 +150,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("caches", nargs="*", help="npz caches made by emoreason train facenet-data")
     parser.add_argument("--clips", help="npz of key frames made by emoreason data frames")
     parser.add_argument("--clip-talks", type=int, default=3, help="rows for each clip (default: 3)")
+    parser.add_argument("--clip-kinds", nargs="+", choices=tuple(CLIP_KINDS), default=list(CLIP_KINDS),
+                        help="what is asked about clips (default: all)")
     parser.add_argument("--facenet", required=True, help="facenet.safetensors")
     parser.add_argument("--temperature", type=float, default=1.0, help="calibrates facenet's emotions")
     parser.add_argument("--talks", type=int, default=1, help="rows for each face")
@@ -189,8 +192,8 @@ def run(args: argparse.Namespace) -> None:
     made = list(rows(faces, Plain(args.seed, args.skew), args.talks, args.pairs, args.brief, args.compared))
     if args.clips:
         clips = clip_talks.load(net, args.clips, args.limit, args.temperature)
-        made += tqdm(clip_talks.rows(clips, Plain(args.seed, args.skew), args.clip_talks), desc="talks",
-                     total=len(clips) * args.clip_talks, mininterval=5)
+        told = clip_talks.rows(clips, Plain(args.seed, args.skew), args.clip_talks, args.clip_kinds)
+        made += tqdm(told, desc="talks", total=len(clips) * args.clip_talks, mininterval=5)
         random.Random(args.seed).shuffle(made)
     temporary = Path(args.out).with_suffix(".tmp")
     pq.write_table(pa.Table.from_pylist(made, schema=_schema()), temporary)

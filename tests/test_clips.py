@@ -176,6 +176,7 @@ def test_talks_about_clips_are_rows_that_training_reads(cache):
     assert [len(f.grey) for f in films] == [12, 1, 18] and films[2].evidence.times[-1] == 5
     rows = list(clip_talks.rows(films, random.Random(0), talks=4))
     assert len(rows) == 12
+    assert {row["kind"] for row in clip_talks.rows(films, random.Random(0), 4, ["when", "at"])} == {"clip when", "clip at"}
     held = []
     for row in rows:
         media = as_media(row["images"][0])
