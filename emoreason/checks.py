@@ -110,7 +110,17 @@ def of_one(text: str, x: Explanation, levels: Mapping[int, float], pose: Sequenc
     gaps: AU -> intensity of the subject's right side less that of the left, None where it is not known."""
     slips = ["speaks of a course"] * bool(_COURSE.search(x.interpretation))
     slips += [*repeated(text), *contradictions(x, levels), *asked(x, question, levels), *one_sided(x, gaps or {})]
+    slips += _strongest(x, levels)
     return slips if pose is None else slips + unseen(x, pose, question.rpartition("\n")[0])
+
+
+def _strongest(x: Explanation, levels: Mapping[int, float]) -> list[str]:
+    """A movement that is called the strongest and is not."""
+    from emoreason.data_pipeline.phrases import UNIT_NAMES
+
+    low, most = x.interpretation.lower(), max((levels[a] for a in x.present if a in levels), default=0.0)
+    return [f"calls AU{a} the strongest" for a, v in levels.items() if v < most - ROUNDING
+            and f"the strongest is the {UNIT_NAMES.get(a, ACTION_UNITS[a].name).lower()}" in low]
 
 
 def of_two(text: str, x: Explanation, faces: Sequence[Facts], question: str) -> list[str]:

@@ -6,11 +6,11 @@ import re
 from functools import cache
 
 from emoreason.checks import _DENIED, MARGIN, Checked, _words, denies, marks, repeated, twice
-from emoreason.clip_moments import asked, moment, spans
+from emoreason.clip_moments import WHEN, asked, moment, movement, name_of, spans
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
-from emoreason.facs import EMOTION_OF_WORD, MEASURED_AUS, PRESENT, au
+from emoreason.facs import EMOTION_OF_WORD, PRESENT
 from emoreason.remarks import judges_smile, unfounded
 from emoreason.schema import SENTENCE, Explanation, Observation, parse
 
@@ -27,7 +27,6 @@ _STATES = ((re.compile(r"\b(?:mouth is|lips are) closed\b"), frozenset((25, 26, 
            (re.compile(r"\beyes are open\b"), frozenset((43,))),
            (re.compile(r"\bface is (?:at rest|still)\b"), frozenset()))
 _OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
-_WHEN = re.compile(r"\b(?:when|what time|how long|timeline|over time)\b", re.I)
 _TIMED = re.compile(r"\d\.\d(?! of 5)|\b(?:throughout|beginning to end|all along|at any time|at no time|to list|"
                     r"whole clip|keeps|stays|never enough|on its edge|begins as|at first|ends|start|in the middle|"
                     r"goes on|progresses|(?:beginning|start|end) of)\b", re.I)
@@ -37,8 +36,8 @@ _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time
                      r"(?<!to )chang\w*|keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?(?! close| next)|goes|"
                      r"appears?|fades?|shift\w*|develop\w*)\b", re.I)
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
-_FROM_TO = re.compile(rf"\b(?:from|between) ({SECONDS}) (?:to|and) ({SECONDS}) seconds")
-_TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(?:\s*(?:s\b|seconds?\b))?")
+_FROM_TO = re.compile(rf"\b(?:from|between) ({SECONDS}) (?:to|and) ({SECONDS})\b")
+_TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(\s*(?:s\b|seconds?\b))?")
 
 
 def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
@@ -88,38 +87,18 @@ def _unasked(x: Explanation, question: str) -> list[str]:
     slips = [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
     slips += ["answers a question about a smile"] * judges_smile(SENTENCE.split(x.interpretation)[0])
     told = _NO_COURSE.search(question) or _COURSE.search(x.interpretation)
-    if _WHEN.search(question) and not _TIMED.search(x.interpretation):
+    if WHEN.search(question) and not _TIMED.search(x.interpretation):
         told = None
     return slips if told else [*slips, "does not tell the course"]
 
 
 def _other(x: Explanation, question: str) -> list[str]:
     """A question about when one movement shows that is answered without naming it."""
-    if x.emotion is None or not _WHEN.search(question):
+    if x.emotion is None:
         return []
-    low, said = question.lower(), x.interpretation.lower()
-    asked = next((aus for phrase, aus in _movements() if phrase.search(low)), frozenset())
-    named = {a for a in asked for name in (f"au{a}", *_names(a)) if re.search(rf"\b{name}\b", said)}
+    said, asked = x.interpretation.lower(), movement(question)
+    named = {a for a in asked for name in (f"au{a}", name_of(a)) if re.search(rf"\b{name}\b", said)}
     return [] if named or not asked or 43 in asked and "blink" in said else [f"does not speak of AU{min(asked)}"]
-
-
-@cache
-def _movements() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
-    """What questions call a movement, with the AUs that it may be."""
-    from emoreason.data_pipeline.clip_text import NAMED
-
-    table: dict[str, set[int]] = {}
-    for a in MEASURED_AUS:
-        names, does = NAMED.get(a, ((), ()))
-        for phrase in (f"au{a}", *_names(a), *(f"{n[:-1]}\\w+" for n in names), *does):
-            table.setdefault(phrase, set()).add(a)
-    return tuple((re.compile(rf"\b{p}\b"), frozenset(table[p])) for p in sorted(table, key=len, reverse=True))
-
-
-def _names(a: int) -> tuple[str, ...]:
-    from emoreason.data_pipeline.phrases import UNIT_NAMES
-
-    return (UNIT_NAMES.get(a, au(a).name).lower(),)
 
 
 def _holds(o: Observation, clip: Clip) -> bool:
@@ -148,8 +127,9 @@ def _times(x: Explanation, clip: Clip, question: str) -> list[str]:
         known += [t for e in mine for t in (e.onset, e.apex, e.offset)]
         slips += [f"says from {x} to {y} s, when that does not show" for x, y in _FROM_TO.findall(sentence)
                   if not any(_same((float(x), float(y)), e) for e in mine)]
-        slips += [f"speaks of {t} s, when that does not happen" for t in _TIME.findall(sentence)
-                  if min(abs(float(t) - k) for k in known) > SLACK and min(abs(float(t) - v) for v in levels) > 0.06]
+        slips += [f"speaks of {t} s, when that does not happen" for t, unit in _TIME.findall(sentence)
+                  if min(abs(float(t) - k) for k in known) > SLACK
+                  and (unit or min(abs(float(t) - v) for v in levels) > 0.06)]
         if _LASTS.search(sentence) and not any(clip.lasts(e) for e in mine):
             slips.append("says that a movement lasts to the end")
         if _TWICE.search(sentence):

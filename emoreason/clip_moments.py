@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from emoreason.clips import PARTS, Clip, Look
+from emoreason.facs import MEASURED_AUS, au
+
+WHEN = re.compile(r"\b(?:when|what time|how long|timeline|over time)\b", re.I)
 
 _START = re.compile(r"\b(?:at|in) (?:the |its )?(?:very )?(?:start|begin\w*|first\b|outset)|\bfirst frames\b", re.I)
 _END = re.compile(r"\b(?:at|in|towards|by) (?:the |its )?(?:very )?(?:end\b|last\b)|\blast frames\b|\bfinally\b", re.I)
@@ -21,6 +25,33 @@ def moment(question: str, clip: Clip) -> tuple[int, float, float] | None:
     return None if part is None else (part, clip.start + part * step, clip.start + (part + 1) * step)
 
 
+def movement(question: str) -> frozenset[int]:
+    """The AUs that a question about when one movement shows may mean; none for any other question."""
+    low = question.lower()
+    found = (aus for phrase, aus in _movements() if phrase.search(low))
+    return next(found, frozenset()) if WHEN.search(low) else frozenset()
+
+
+@cache
+def _movements() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
+    """What questions call a movement, with the AUs that it may be."""
+    from emoreason.data_pipeline.clip_text import NAMED
+
+    table: dict[str, set[int]] = {}
+    for a in MEASURED_AUS:
+        names, does = NAMED.get(a, ((), ()))
+        for phrase in (f"au{a}", name_of(a), *(f"{n[:-1]}\\w+" for n in names), *does):
+            table.setdefault(phrase, set()).add(a)
+    return tuple((re.compile(rf"\b{p}\b"), frozenset(table[p])) for p in sorted(table, key=len, reverse=True))
+
+
+def name_of(a: int) -> str:
+    """What the explanation engine calls a movement, in lower case."""
+    from emoreason.data_pipeline.phrases import UNIT_NAMES
+
+    return UNIT_NAMES.get(a, au(a).name).lower()
+
+
 def asked(question: str, clip: Clip) -> tuple[Look, ...]:
     """The looks that an answer may conclude on: of the part or time that the question names, else of the whole."""
     found = moment(question, clip)
@@ -28,10 +59,12 @@ def asked(question: str, clip: Clip) -> tuple[Look, ...]:
 
 
 def spans(question: str, clip: Clip, slack: float = 0.0) -> dict[int, list[tuple[float, float, float]]]:
-    """``clip.spans``, of a question about a time or a part those that reach into it, give or take ``slack`` seconds."""
+    """``clip.spans``, of a question about a time or a part those that reach into it, give or take ``slack`` seconds; of
+    one about when a movement shows those of that movement."""
     found = moment(question, clip)
     if found is None:
-        return clip.spans
+        meant = movement(question)
+        return {a: each for a, each in clip.spans.items() if a in meant or not meant}
     _, low, high = found
     near = {a: [s for s in each if s[0] <= high + slack and s[1] >= low - slack] for a, each in clip.spans.items()}
     return {a: each for a, each in near.items() if each}

@@ -58,6 +58,8 @@ TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretati
     ("The look is open between happiness and a neutral look, with happiness slightly ahead because of the raised lip corners.", 0.8,
      "happiness", "open between happiness"),
     ("There is no serious rival to happiness.", 0.8, "happiness", None),
+    ("The strongest is the lip corner puller at 3.0.", 0.8, "happiness", None),
+    ("The strongest is the cheek raiser at 2.0.", 0.8, "happiness", "calls AU6 the strongest"),
     ("It looks happy, so happiness does not fit.", 0.8, "happiness", "denies"),
     ("It looks sad.", 0.8, "sadness", "likelier"),
     ("It looks happy.", 0.3, "happiness", "confidence"),

@@ -7,7 +7,7 @@ import pytest
 from made import made_clip
 
 from emoreason.clip_checks import check_clip
-from emoreason.clip_moments import about, asked, moment, spans
+from emoreason.clip_moments import about, asked, moment, movement, spans
 from emoreason.data_pipeline.clip_text import NAMED, ask_clip, write_clip
 from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.questions import Question
@@ -27,10 +27,18 @@ def test_a_time_or_a_part(question, part, aus):
     assert {int(a) for a in re.findall(r"AU(\d+)", line)} == aus and CLIP.looks[part].ranked[0] in line
 
 
-@pytest.mark.parametrize("question", ["Tell what the face does from beginning to end", "When does the smile begin?", "Describe the video."])
+@pytest.mark.parametrize("question", ["Tell what the face does from beginning to end", "What changes, and when?", "Describe the video."])
 def test_the_whole(question):
     assert moment(question, CLIP) is None and about(question, CLIP) == "" and spans(question, CLIP) == CLIP.spans
     assert asked(question, CLIP) == (CLIP.overall,)
+
+
+@pytest.mark.parametrize("question, aus", [
+    ("When does the smile begin?", {12}), ("When does the person smile?", {12}), ("How long does AU4 last?", {4}), ("When does the mouth open?", {25, 26}),
+    ("Is the smile genuine?", set()), ("What changes, and when?", set())])
+def test_the_movement_that_a_question_about_time_is_about(question, aus):
+    assert movement(question) == aus
+    assert set(spans(question, CLIP)) == (set(CLIP.spans) & aus if aus else set(CLIP.spans))
 
 
 def test_a_movement_of_another_time_does_not_answer():
@@ -71,6 +79,7 @@ def test_everyday_words_ask_about_a_movement_and_are_answered():
 @pytest.mark.parametrize("said, slip", [
     ("AU12, the lip corner puller, shows from 1.0 to 0.2 seconds and is strongest at 1.3.", "says from 1.0 to 0.2 s"),
     ("AU4 at {peak} seconds lasts less than half a second, so it is uncertain.", "speaks of {peak} s"),
+    ("AU12, the lip corner puller, begins at 3.0 seconds.", "speaks of 3.0 s"),
     ("AU12, the lip corner puller, is there at level C, with 3.0 of 5.", "does not tell the course"),
     ("The face looks neutral; the raised lip corners are too weak to change that.", "which is not so")])
 def test_times_belong_to_the_movement_that_is_named(said, slip):
