@@ -49,7 +49,7 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
         return Checked(text, None, str(e))
     bad = [o.au for o in x.observations if not _holds(o, clip)]
     slips = [f"gives no time for AU{o.au}" for o in x.observations if o.present and o.span is None]
-    slips += [*repeated(text), *twice(x), *_overlooks(x), *marks(x), *_words(x, clip.levels)]
+    slips += [*repeated(text), *twice(x), *marks(x), *_words(x, clip.levels)]
     slips += [*unfounded(x, _then(clip, question), moment=False), *_elsewhere(x, clip, question)]
     slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
     slips += [*_unasked(x, question), *_other(x, question)]
@@ -70,12 +70,6 @@ def _elsewhere(x: Explanation, clip: Clip, question: str) -> list[str]:
         return []
     there = spans(question, clip, SLACK)
     return [f"gives AU{o.au} of another time" for o in x.observations if o.present and o.au not in there]
-
-
-def _overlooks(x: Explanation) -> list[str]:
-    """A neutral look in words, which movements "are too weak to change", beside another conclusion."""
-    weak = "too weak to change that" in x.interpretation.lower()
-    return [f"says neutral and concludes {x.emotion}"] if weak and x.emotions and "neutral" not in x.emotions else []
 
 
 def _unasked(x: Explanation, question: str) -> list[str]:

@@ -32,7 +32,7 @@ def test_what_changes_is_not_answered_by_denying_a_look():
     whole = replace(tone, interpretation="The tone is taken from the face as a whole. Nothing is too weak to change that.")
     assert found(whole, "What changes, and when?")[1][-1] == "does not tell the course"
     weak = replace(GOOD, interpretation="The face looks neutral; the raised lip corners are too weak to change that.")
-    assert "says neutral and concludes happiness" in found(weak)[1]
+    assert any("too weak to change that" in slip for slip in found(weak)[1])
     close = replace(tone, interpretation="The lip corners are raised. No other look comes close.")
     assert found(close, "How does the expression change?")[1][-1] == "does not tell the course"
     assert found(tone, "What would have to change?")[1] == found(tone, "Which movements do you see?")[1] == found(tone)[1] == ()
