@@ -19,7 +19,7 @@ import numpy as np
 
 from emoreason.data_pipeline.sentences import BARE
 from emoreason.facs import EMOTIONS
-from emoreason.processing import Media
+from emoreason.media import Media
 from emoreason.reason import Answer, Reasoner
 from emoreason.records import CROP
 

@@ -21,7 +21,7 @@ from emoreason import scores
 from emoreason.errors import ParseError
 from emoreason.eval import stats
 from emoreason.facs import EMOTIONS, MEASURED_AUS
-from emoreason.processing import Media
+from emoreason.media import Media
 from emoreason.prompts import ASSISTANT, IMAGE, USER
 from emoreason.reason import MAX_TOKENS, Reasoner
 from emoreason.schema import Explanation, parse

@@ -207,7 +207,7 @@ def _ask(records: Sequence[Record], reasoner: Any, config: Config, progress: boo
 def _measured(reasoner: Any, subject: Any) -> tuple[dict[str, float], dict[str, Any]]:
     from emoreason.data_pipeline.facts import Facts
     from emoreason.data_pipeline.talks import seen
-    from emoreason.processing import Media
+    from emoreason.media import Media
 
     evidence = reasoner.eyes.look(Media.of(subject.image, subject.track)).evidence
     known = {} if evidence is None else seen(Facts.from_evidence(evidence))

@@ -16,7 +16,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutpu
 
 from emoreason.facenet import FaceNet, FaceNetConfig, prepare
 from emoreason.facs import EMOTIONS, MEASURED_AUS
-from emoreason.processing import FACE_TOKENS, SCENE_TOKENS, SEGMENTS
+from emoreason.media import FACE_TOKENS, SCENE_TOKENS, SEGMENTS
 from emoreason.records import Evidence
 
 ORDERS = 4  # media of one conversation that are told apart by their order

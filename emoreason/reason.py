@@ -105,7 +105,7 @@ def find_subjects(source: Any, face: int | str | None = None, name: str | None =
     import cv2
 
     from emoreason import early, faces, images
-    from emoreason.processing import is_ready_crop
+    from emoreason.media import is_ready_crop
 
     if is_clip(source):
         from emoreason import watch
@@ -301,6 +301,6 @@ class Reasoner:
             from emoreason import watch
 
             return watch.media(subject.track, subject.clip)
-        from emoreason.processing import Media
+        from emoreason.media import Media
 
         return Media.of(subject.image, subject.track)

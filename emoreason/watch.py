@@ -14,7 +14,7 @@ import numpy as np
 from emoreason import early, faces, tracks, video
 from emoreason.clips import Clip, pick
 from emoreason.facenet import FaceNet
-from emoreason.processing import Media
+from emoreason.media import Media
 from emoreason.records import Evidence, FaceTrack
 from emoreason.tracks import Scene
 

@@ -21,7 +21,7 @@ from emoreason.engines.local import HubEngine, NativeEngine
 from emoreason.engines.spec import parse_spec
 from emoreason.errors import ParseError, UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS
-from emoreason.processing import Media
+from emoreason.media import Media
 from emoreason.reason import Reasoner, find_subjects
 from emoreason.schema import parse, render
 from emoreason.scores import unsupported
@@ -313,7 +313,7 @@ def save_llava(folder):
     text = LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
                        intermediate_size=48, pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, bos_token_id=None)
     config = LlavaConfig(vision_config=vision, text_config=text, image_token_index=tokenizer.convert_tokens_to_ids("<image>"), image_seq_length=4)
-    torch.manual_seed(0)
+    torch.manual_seed(1)
     model = LlavaForConditionalGeneration(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)

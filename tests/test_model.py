@@ -3,8 +3,8 @@ import pytest
 import tiny
 import torch
 
+from emoreason.media import Media, token_count
 from emoreason.model import EmoReasonForConditionalGeneration, hat, order_in_rows, spread
-from emoreason.processing import Media, token_count
 from emoreason.records import CROP
 
 

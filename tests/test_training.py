@@ -184,6 +184,7 @@ def test_a_run_that_was_stopped_gives_the_same_losses(files, tmp_path, monkeypat
     from trl import SFTTrainer
 
     from emoreason.training import run, sft
+    from emoreason.training.run import newest
 
     histories = []
     fit = run.fit
@@ -219,7 +220,11 @@ def test_a_run_that_was_stopped_gives_the_same_losses(files, tmp_path, monkeypat
     for at, loss in {**first, **rest}.items():
         assert abs(loss - whole[at]) < 2e-4, (at, loss, whole[at])
     assert (tmp_path / "parts" / "curves.png").is_file() and list((tmp_path / "parts").rglob("events.out.tfevents.*"))
-    assert moved(load(str(tmp_path / "whole" / "model"))[0], load(str(out))[0]) == set()
+    made = load(str(out))[0]
+    assert moved(load(str(tmp_path / "whole" / "model"))[0], made) == set()
+    steps = len(done)
+    assert moved(made, load(str(sft.train(settings(tmp_path / "parts"))))[0]) == set()  # a finished run has no step left
+    assert len(done) == steps and newest(str(tmp_path / "parts")).endswith("checkpoint-6")
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from emoreason import engines, scores
 from emoreason.engines import Request
 from emoreason.errors import ParseError, UserError
 from emoreason.eval import stats
-from emoreason.processing import as_media
+from emoreason.media import as_media
 from emoreason.schema import parse
 from emoreason.training.rewards import REWARDS, over_time
 

@@ -222,7 +222,8 @@ def load(folder: str) -> tuple[EmoReasonForConditionalGeneration, EmoReasonProce
     path = NANO if folder == "nano" else Path(folder)
     if not (path / "config.json").is_file():
         raise UserError(f"start.checkpoint {folder} is neither 'nano' nor a folder with a config.json")
-    return load_checkpoint(path)
+    model, tokenizer = load_checkpoint(path)
+    return model, EmoReasonProcessor(tokenizer)
 
 
 def train_in_full(model: nn.Module, joint: bool) -> None:

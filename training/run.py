@@ -115,14 +115,29 @@ class Stops(TrainerCallback):
             control.should_save = control.should_training_stop = True
 
 
+class Finished(Exception):
+    """The checkpoint that a run was started from is its last."""
+
+
+class Ends(TrainerCallback):
+    """Ends a run that had come to its end before; the Trainer by itself makes one step more."""
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        if state.global_step >= state.max_steps:
+            raise Finished
+
+
 def fit(trainer: Any, out: str) -> None:
-    """Train from the newest checkpoint in ``out``, log to TensorBoard, draw curves.png. Raises KeyboardInterrupt,
-    with everything saved, when a signal asked to stop."""
+    """Train from the newest checkpoint in ``out``, log to TensorBoard, draw curves.png; a finished run's weights are
+    read again, no more. Raises KeyboardInterrupt, with everything saved, when a signal asked to stop."""
     with Interrupt() as stop:
         trainer.add_callback(Stops(stop))
         trainer.add_callback(Marks())
+        trainer.add_callback(Ends())
         try:
             trainer.train(resume_from_checkpoint=newest(out))
+        except Finished:
+            pass
         finally:
             if trainer.is_world_process_zero():
                 curves(trainer.state.log_history, Path(out) / "curves.png")

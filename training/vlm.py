@@ -16,7 +16,7 @@ from emoreason.facenet import FaceNet
 from emoreason.facenet import load as load_facenet
 from emoreason.faces import detect
 from emoreason.images import read as read_image
-from emoreason.processing import Media, as_media
+from emoreason.media import Media, as_media
 
 LEAST = 112  # px: smaller pictures are enlarged, as the models' patches would leave little of them
 

@@ -38,7 +38,7 @@ def evidence_of(reasoner: Reasoner, session: Session, medium: int) -> Evidence |
     if subject is None:
         return None
     if subject.film is None:
-        from emoreason.processing import Media
+        from emoreason.media import Media
 
         return reasoner.eyes.look(Media.of(subject.image, subject.track)).evidence
     measured = reasoner.measured(subject)

@@ -26,7 +26,7 @@ JUDGE_TOKENS = 1024
 @dataclass(frozen=True)
 class Request:
     """One conversation. messages: {"role", "content"}, content a text or a list of {"type": "image"} and
-    {"type": "text", "text"}; the images stand for ``media`` in their order: ``processing.Media`` for a native engine,
+    {"type": "text", "text"}; the images stand for ``media`` in their order: ``media.Media`` for a native engine,
     pictures (H, W, 3) uint8 RGB for others. temperature 0 is greedy; a request drawn with a seed gives the same text
     whoever is beside it in the batch. grammar: Lark, as ``grammar.explanation`` writes it, which the answer must
     follow. begun: the answer's first words, which the text goes on from (native engines; within a grammar only those
@@ -54,7 +54,7 @@ class Completion:
 
 
 class Engine(Protocol):
-    """name: the model, as shown; native: reads ``processing.Media`` through its own face and AU tokens; sends_to: the
+    """name: the model, as shown; native: reads ``media.Media`` through its own face and AU tokens; sends_to: the
     host that pictures are sent to, None where they stay on this machine; spec: its settings."""
 
     name: str

@@ -31,8 +31,8 @@ def load_local(spec: Spec, device: str | None = None) -> NativeEngine | HubEngin
                         f"Hugging Face write hf:{spec.name}")
     try:
         if spec.kind == "local" and _kind(folder) == "emoreason":
-            model, processor = load_checkpoint(folder)
-            engine: NativeEngine | HubEngine = NativeEngine(with_lora(model, spec), processor, spec)
+            model, tokenizer = load_checkpoint(folder)
+            engine: NativeEngine | HubEngine = NativeEngine(with_lora(model, spec), tokenizer, spec)
             text = engine.model.model.language_model
             text.to(_dtype(spec, device, text))
             engine.model.lm_head.to(text.dtype)
@@ -69,13 +69,12 @@ def is_ours(spec: Spec) -> bool:
 
 
 def load_checkpoint(folder: Path) -> tuple[Any, Any]:
-    """(model, processor) of a folder made here, in float32. Raises UserError when it does not fit, with what is
+    """(model, tokenizer) of a folder made here, in float32. Raises UserError when it does not fit, with what is
     missing."""
     from transformers import PreTrainedTokenizerFast
     from transformers.utils import logging
 
     from emoreason.model import EmoReasonForConditionalGeneration
-    from emoreason.processing import EmoReasonProcessor
 
     logging.disable_progress_bar()
     try:
@@ -90,7 +89,7 @@ def load_checkpoint(folder: Path) -> tuple[Any, Any]:
     if missing:
         raise UserError(f"model folder {folder} does not fit: {len(missing)} weights missing or of another shape, "
                         f"first {', '.join(missing[:3])}")
-    return net, EmoReasonProcessor(tokenizer)
+    return net, tokenizer
 
 
 def with_lora(model: Any, spec: Spec) -> Any:
