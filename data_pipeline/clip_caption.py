@@ -38,7 +38,7 @@ def _state(v: Voice, facts: ClipFacts) -> list[str]:
     """The face as it is first seen: what moves already, and closed lips or open eyes as far as that is certain."""
     absent, there = facts.first.absent, facts.clip.steps[0].there
     out = [_phrase(v, e, 1) for e in there]
-    moving = {e.au for e in there}
+    moving = {e.au for e in facts.clip.first}
     if 43 in absent and v.chance(0.3) and not moving & {5, 7, 43}:
         out.insert(0, v.one(("the eyes are open", "both eyes are open")))
     if {25, 26, 27} <= absent and v.chance(0.5) and not moving & {24, 25, 26, 27, 28}:

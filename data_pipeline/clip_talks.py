@@ -29,6 +29,7 @@ from emoreason.schema import render
 
 LIMITS = ("the face is small in the picture", "the picture is dark", "the picture is blurred",
           "the head is turned far away")
+LONG = 0.35  # of the clips are told to and fro
 JITTER = 0.05  # intensity by which readings of real footage waver from frame to frame
 
 
@@ -51,7 +52,8 @@ def filmed(net: FaceNet, grey: np.ndarray, clip: np.ndarray, time: np.ndarray, t
 
 
 def retimed(one: Filmed, rng: random.Random) -> Filmed:
-    """At another pace (0.6 to 1.6), sometimes backwards, sometimes a part of at least a second and 6 frames."""
+    """At another pace (0.6 to 1.6), sometimes backwards, sometimes a part of at least a second and 6 frames, sometimes
+    to and fro with rests between, so that it lasts as long as people's clips do."""
     e = one.evidence
     order = np.arange(len(e.times))
     pace = np.exp(rng.uniform(np.log(0.6), np.log(1.6)))
@@ -63,6 +65,15 @@ def retimed(one: Filmed, rng: random.Random) -> Filmed:
         inside = (times >= low) & (times <= low + max(1.0, rng.uniform(0.4, 0.9) * times[-1]))
         if inside.sum() >= 6:
             order, times = order[inside], times[inside]
+    if rng.random() < LONG:
+        times = times - times[0]
+        whole, ends = [(order, times)], times[-1]
+        for n in range(rng.randint(1, 3)):
+            back = n % 2 == 0
+            start = ends + rng.uniform(0.2, 3.0)
+            whole.append((order[::-1], start + times[-1] - times[::-1]) if back else (order, start + times))
+            ends = start + times[-1]
+        order, times = (np.concatenate(part) for part in zip(*whole, strict=True))
     return Filmed(one.grey[order], _take(e, order, times - times[0]))
 
 

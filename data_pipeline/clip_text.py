@@ -10,6 +10,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
+from emoreason.clip_moments import shown
 from emoreason.clips import Clip
 from emoreason.courses import Event
 from emoreason.data_pipeline import clip_words as W
@@ -129,11 +130,11 @@ def write_clip(facts: ClipFacts, question: Question, rng: random.Random) -> Expl
         said = [_development(voice, clip), _order(voice, clip.told), *_doubts(voice, clip.told)]
     else:
         number = question.au or 12
-        mine = [e for e in clip.told if e.au == number]
-        seen = _spans(facts, voice, mine[:4])
+        count, mine = shown(number, clip)
+        seen = _spans(facts, voice, mine)
         if not seen and clip.levels[number] < ABSENT:
             seen = (t.gone(number),)
-        said = [_when(voice, clip, number, mine, bool(seen)), *_doubts(voice, mine), _overall(t)]
+        said = [_when(voice, clip, number, mine, count, bool(seen)), *_doubts(voice, mine), _overall(t)]
     return _explained(seen, said, whole)
 
 
@@ -156,7 +157,7 @@ def _moment(facts: ClipFacts, question: Question, voice: Voice) -> Explanation:
     t = Teller(f, rng, voice)
     seen = evidence(t)
     said = [t.verdict(), _development(voice, clip) if question.kind == "read" else "", *support(t, 2)]
-    mine = [e for e in clip.told if e.onset <= time <= e.offset and e.au in {o.au for o in seen}]
+    mine = [e for e in clip.during(time, time) if e.au in {o.au for o in seen}]
     return _timed(_explained(seen, [*said, *_doubts(voice, mine)], f), clip, time, time)
 
 
@@ -164,7 +165,7 @@ def _spans(facts: ClipFacts, voice: Voice, events: Sequence[Event]) -> tuple[Obs
     """One observation for each movement, as it looks at its apex."""
     out: dict[tuple, Observation] = {}
     for e in events:
-        o = replace(Teller(facts.at(e.apex), voice.rng, voice).seen(e.au), intensity=e.peak, span=_span(e))
+        o = replace(Teller(facts.of(e), voice.rng, voice).seen(e.au), intensity=e.peak, span=_span(e))
         out.setdefault((o.au, o.side, o.span), o)
     return tuple(out.values())
 
@@ -175,7 +176,7 @@ def _span(e: Event) -> tuple[float, float]:
 
 def _timed(x: Explanation, clip: Clip, low: float, high: float) -> Explanation:
     """With the spans of the movements between two times."""
-    there = {e.au: e for e in sorted(clip.told, key=lambda e: e.peak) if e.onset <= high and e.offset >= low}
+    there = {e.au: e for e in sorted(clip.events, key=lambda e: e.peak) if e.onset <= high and e.offset >= low}
     return replace(x, observations=tuple(
         replace(o, span=_span(there[o.au])) if o.present and o.au in there else o for o in x.observations))
 
@@ -240,7 +241,7 @@ _WHEN_EDGE = pool("the {name} stays below the level of a trace or on its edge",
                   "there may be a hint of the {name}, but never enough to score")
 
 
-def _when(v: Voice, clip: Clip, a: int, events: Sequence[Event], stated: bool) -> str:
+def _when(v: Voice, clip: Clip, a: int, events: Sequence[Event], count: int, stated: bool) -> str:
     words = {"a": str(a), "name": UNIT_NAMES.get(a, au(a).name)}
     if not events and a == 43 and clip.blinks:
         return v.say(_WHEN_BLINK, x=f"{clip.blinks[0].apex:.1f}")
@@ -249,7 +250,7 @@ def _when(v: Voice, clip: Clip, a: int, events: Sequence[Event], stated: bool) -
     e = max(events, key=lambda e: e.peak)
     text = v.say(_WHEN_LASTS if clip.lasts(e) else _WHEN, **words, x=f"{e.onset:.1f}", y=f"{e.offset:.1f}",
                  z=f"{e.apex:.1f}")
-    return text if len(events) == 1 else text + "; " + v.say(_WHEN_MORE, n=str(len(events)))
+    return text if count == 1 else text + "; " + v.say(_WHEN_MORE, n=str(count))
 
 
 def _development(v: Voice, clip: Clip) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +29,10 @@ class ClipFacts:
         """The face at a time, with the look of that part."""
         return self._face(self.clip.during(time, time), self.clip.looks[self.clip.part(time)])
 
+    def of(self, e: Event) -> Facts:
+        """The face at a movement's apex."""
+        return self._face([*self.clip.during(e.apex, e.apex), e], self.clip.looks[self.clip.part(e.apex)])
+
     def part(self, i: int) -> Facts:
         """The face over a part: all movements that reach into it, with its mean look."""
         step = (self.clip.end - self.clip.start) / len(self.clip.looks)
@@ -39,7 +44,7 @@ class ClipFacts:
         """The face as it is first seen."""
         return Facts.from_evidence(self.clip.evidence, 0)
 
-    def _face(self, events: list[Event], look: Look) -> Facts:
+    def _face(self, events: Sequence[Event], look: Look) -> Facts:
         """These movements at their apexes. What shows at another time only is neither present nor absent here."""
         aus: dict[int, float] = {}
         sides: dict[int, str] = {}

@@ -29,6 +29,7 @@ from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
 
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 DENIAL = "denies its own conclusion"
 MARGIN = 0.15  # a conclusion this much less probable than the best reading: a slip
 SURE = 0.075  # a confidence further than this from the probability: a slip
@@ -37,7 +38,9 @@ SLANT = 0.5  # intensities by which a side that a mark names must be the stronge
 ROUNDING = 0.15  # by which a figure in the interpretation may miss what was measured
 _SIDE = re.compile(r"\b(left|right)\b")
 _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
-_LOOKS = re.compile(r"\b(?:overall impression is|face leans toward|face clearly looks|taken together they look) (\w+)")
+_LOOKS = re.compile(r"\b(?:overall impression is|leans toward|taken together they look|makes? (?:the|this) face look|"
+                    r"(?:face|expression|clip|this|it) (?:clearly |plainly |most likely |probably )*(?:looks|appears|"
+                    r"reads (?:fairly surely |clearly )?as)) (?:an? )?(\w+)")
 _WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|asks for)|\bfor (\w+), there would have")
 _DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
@@ -51,6 +54,7 @@ _FIT_IT = re.compile(r"\bwould (?:fit|agree with|allow|speak for) it\b|\b(?:is|a
                      r"\bof its signs only\b|\bits main signs can be found\b|\bwould be a start\b")  # the denied look's
 _OPEN = frozenset((25, 26, 27, 43))  # mouth and lids: of many looks, though in no prototype of theirs
 _PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
+_COUNT = re.compile(r"\b(one|two|three|four|five|six|seven|eight) action units? (?:is|are) active: ([^.]*)", re.I)
 _LIST = re.compile(r"\b(?:AUs|action units|FACS code)\b|\b(?:code|score) this face\b", re.I)
 _PLACE = re.compile(r"\b(?:in|at|around|of) the\b", re.I)  # a question about one region
 _LISTED = 1.5  # from this intensity on a list of the action units cannot leave one out
@@ -208,8 +212,9 @@ def _itself(x: Explanation) -> list[str]:
     if 12 in x.present and _UNSMILING.search(x.interpretation.lower()):
         slips.append("sees AU12 and no smile")
     slips += _named_twice(x)
-    looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(x.interpretation.lower())} - {None, *x.emotions}
-    slips += [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
+    slips += [f"counts {n.lower()} action units and names {len(mentions(named))}" for n, named in
+              _COUNT.findall(x.interpretation) if mentions(named) and NUMBERS.index(n.lower()) != len(mentions(named))]
+    slips += others(x, x.interpretation)
     for look, lacking in filter(None, map(wanted, SENTENCE.split(x.interpretation))):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
     if len(x.emotions) == 1:
@@ -223,6 +228,12 @@ def _itself(x: Explanation) -> list[str]:
               if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
+
+
+def others(x: Explanation, text: str) -> list[str]:
+    """Verdicts in ``text`` on another look than the one concluded."""
+    looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(text.lower())} - {None, *x.emotions}
+    return [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
 
 
 def _counted(x: Explanation, says_so: re.Pattern, look: str, fits: frozenset[int]) -> list[str]:

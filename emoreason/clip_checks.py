@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
-from emoreason.checks import _DENIED, MARGIN, Checked, _words, denies, marks, repeated, twice
-from emoreason.clip_moments import WHEN, asked, moment, movement, name_of, spans
+from emoreason.checks import _DENIED, MARGIN, Checked, _words, denies, marks, others, repeated, twice
+from emoreason.clip_moments import COURSE, WHEN, asked, moment, movement, name_of, spans
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.courses import Event
 from emoreason.errors import ParseError
@@ -26,7 +28,6 @@ _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when t
 _STATES = ((re.compile(r"\b(?:mouth is|lips are) closed\b"), frozenset((25, 26, 27))),
            (re.compile(r"\beyes are open\b"), frozenset((43,))),
            (re.compile(r"\bface is (?:at rest|still)\b"), frozenset()))
-_OF_THE_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
 _TIMED = re.compile(r"\d\.\d(?! of 5)|\b(?:throughout|beginning to end|all along|at any time|at no time|to list|"
                     r"whole clip|keeps|stays|never enough|on its edge|begins as|at first|ends|start|in the middle|"
                     r"goes on|progresses|(?:beginning|start|end) of)\b", re.I)
@@ -35,8 +36,12 @@ _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time
                      r"(?<!as a )whole|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|stays?|"
                      r"(?<!to )chang\w*|keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?(?! close| next)|goes|"
                      r"appears?|fades?|shift\w*|develop\w*)\b", re.I)
+_OF_A_PART = re.compile(r"\b(?:at first|ends?|seconds|later|throughout|all along|starts?|begins|beginning)\b")
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
-_FROM_TO = re.compile(rf"\b(?:from|between) ({SECONDS}) (?:to|and) ({SECONDS})\b")
+# When one movement begins, ends and is strongest.
+_EVENT = (re.compile(rf"\b(?:from|between|begins at) ({SECONDS})"),
+          re.compile(rf"\b(?:(?:from|between) {SECONDS} (?:to|and)|gone after) ({SECONDS})"),
+          re.compile(rf"\b(?:strongest at|peaks at|its peak at) ({SECONDS})"))
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(\s*(?:s\b|seconds?\b))?")
 
 
@@ -52,7 +57,7 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
     slips += [*repeated(text), *twice(x), *marks(x), *_words(x, clip.levels)]
     slips += [*unfounded(x, _then(clip, question), moment=False), *_elsewhere(x, clip, question)]
     slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
-    slips += [*_unasked(x, question), *_other(x, question)]
+    slips += [*_unasked(x, question), *_other(x, question), *_verdict(x)]
     if denies(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
@@ -75,7 +80,7 @@ def _elsewhere(x: Explanation, clip: Clip, question: str) -> list[str]:
 def _unasked(x: Explanation, question: str) -> list[str]:
     """A question about the course that is answered by denying a look, or by something that knows no time."""
     words = re.findall("[a-z]+", question.lower())
-    if x.emotion is None or not _OF_THE_COURSE.search(question) or any(w in EMOTION_OF_WORD for w in words):
+    if x.emotion is None or not COURSE.search(question) or any(w in EMOTION_OF_WORD for w in words):
         return []
     found = _DENIED.search(SENTENCE.split(x.interpretation.lower())[0])
     slips = [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
@@ -84,6 +89,12 @@ def _unasked(x: Explanation, question: str) -> list[str]:
     if WHEN.search(question) and not _TIMED.search(x.interpretation):
         told = None
     return slips if told else [*slips, "does not tell the course"]
+
+
+def _verdict(x: Explanation) -> list[str]:
+    """Verdicts on another look than the one concluded, apart from what is said of a part of the clip."""
+    whole = [s for s in SENTENCE.split(x.interpretation) if not _OF_A_PART.search(s.lower())]
+    return others(x, " ".join(whole))
 
 
 def _other(x: Explanation, question: str) -> list[str]:
@@ -119,27 +130,39 @@ def _times(x: Explanation, clip: Clip, question: str) -> list[str]:
         mine = [e for e in clip.events if e.au in named] or clip.events
         known = [*[clip.peak] * (not named), *map(float, re.findall(r"\d+(?:\.\d+)?", question))]
         known += [t for e in mine for t in (e.onset, e.apex, e.offset)]
-        slips += [f"says from {x} to {y} s, when that does not show" for x, y in _FROM_TO.findall(sentence)
-                  if not any(_same((float(x), float(y)), e) for e in mine)]
+        times = [None if found is None else float(found[1]) for found in (p.search(sentence) for p in _EVENT)]
+        if len(stated := [t for t in times if t is not None]) > 1 and not any(_at(times, e) for e in mine):
+            slips.append(f"says {' and '.join(f'{t:.1f}' for t in stated)} s, which are not of one movement")
         slips += [f"speaks of {t} s, when that does not happen" for t, unit in _TIME.findall(sentence)
                   if min(abs(float(t) - k) for k in known) > SLACK
                   and (unit or min(abs(float(t) - v) for v in levels) > 0.06)]
-        if _LASTS.search(sentence) and not any(clip.lasts(e) for e in mine):
+        if _LASTS.search(sentence) and not any(clip.lasts(e) and _at((times[0], None, None), e) for e in mine):
             slips.append("says that a movement lasts to the end")
         if _TWICE.search(sentence):
             slips.append("names an AU twice in a row")
     return slips
 
 
+def _at(times: Sequence[float | None], e: Event) -> bool:
+    """Whether an event begins, ends and peaks at these times, as far as they are stated."""
+    own = (e.onset, e.offset, e.apex)
+    return all(t is None or abs(t - mine) <= SLACK for t, mine in zip(times, own, strict=True))
+
+
 def _told(x: Explanation, clip: Clip) -> list[str]:
     """A caption's clauses against the part of the clip that they are told of."""
-    slips = []
+    slips: list[str] = []
+    parts, heard = set(), set[int]()
     for sentence in re.split(r"(?<=\.)\s", x.interpretation.lower()):
         part = next((i for i, words in enumerate(_PARTS) if words.search(sentence)), None)
         if part is None:
             continue
+        told: Counter[tuple[frozenset[int], int]] = Counter()
+        parts.add(part)
         for aus, which, phrase in _phrases():
             rest, said = phrase.sub(" ", sentence), phrase.search(sentence)
+            told[aus, which] += len(phrase.findall(sentence))
+            heard |= aus if said else set()
             mine = [e for e in clip.events if e.au in aus]
             if which == 1 and part == 0:  # what is there at first does not begin later
                 mine = [e for e in mine if e.onset - clip.start <= SLACK]
@@ -148,6 +171,7 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
             if rest != sentence and not any(_happens(clip, e, part, which) for e in mine):
                 slips.append(f"tells AU{min(aus)} of part {part + 1}")
             sentence = rest
+        slips += [f"tells AU{min(aus)} twice of part {part + 1}" for (aus, _), n in told.items() if n > 1]
         if part == 0:
             slips += [f'says "{said.group()}" of the start, where AU{e.au} shows' for words, aus in _STATES
                       if (said := words.search(sentence)) for e in clip.first if e.au in aus or not aus]
@@ -156,6 +180,9 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
                       if _changes(clip, e, part)]
         if "blink" in sentence and not any(_happens(clip, e, part, 1) for e in clip.blinks):
             slips.append(f"tells a blink of part {part + 1}")
+    most = max(clip.told, key=lambda e: e.peak, default=None)
+    if len(parts) > 1 and most is not None and most.au not in heard:
+        slips.append(f"does not tell of AU{most.au}, the strongest movement")
     return slips
 
 
@@ -214,6 +241,8 @@ def _with_slots(source: str) -> re.Pattern[str]:
 
 def _happens(clip: Clip, e: Event, part: int, which: int) -> bool:
     """Whether an event begins (0), is there (1) or ends (2) in a part, give or take SLACK."""
+    if which == 0 and clip.starts(e) or which == 2 and clip.lasts(e):
+        return False
     early, late = (e.onset, e.onset) if which == 0 else (e.offset, e.offset) if which == 2 else (e.onset, e.offset)
     return clip.part(early - SLACK) <= part <= clip.part(late + SLACK)
 
@@ -243,7 +272,7 @@ def _phrases() -> tuple[tuple[frozenset[int], int, re.Pattern[str]], ...]:
             for text in texts:
                 table.setdefault((which, text), set()).add(a)
     out = []
-    for (which, text), aus in sorted(table.items(), key=lambda row: -len(row[0][1])):
+    for (which, text), aus in sorted(table.items(), key=lambda row: -len(re.sub(r"\{\w+\}", "", row[0][1]).strip())):
         head, *tail = re.split(r" ?\{deg\}|\{pre\}", text)
         middle = r"(?:\w+ )?(?:\w+ )?" if "{pre}" in text else ""
         out.append((frozenset(aus), which, re.compile(rf"\b{re.escape(head)}{middle}{re.escape(''.join(tail))}\b")))

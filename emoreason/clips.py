@@ -6,6 +6,7 @@ text. The same words are used in training and at inference.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from emoreason.records import Evidence
 
 FRAMES = 16  # frames of a clip that the model sees, however long it is
 TOLD = 5  # events told in words at most, the strongest
+AGAIN = 1.0  # intensity by which a movement that comes again must be the stronger to be told before another
 CHANGES = 3  # of them in one part, and as many that the clip begins with
 HOLDS = 2  # of them that go on in a part without a change
 PARTS = 4  # beginning, progress, middle, end
@@ -91,12 +93,11 @@ class Clip:
     @cached_property
     def told(self) -> tuple[Event, ...]:
         """The events that are put into words: without blinks, the TOLD strongest, by onset."""
-        moves = sorted((e for e in self.events if e.au != BLINK), key=lambda e: -e.peak)[:TOLD]
-        return tuple(sorted(moves, key=lambda e: (e.onset, e.au)))
+        return _strongest(self.events)
 
-    def during(self, low: float, high: float) -> list[Event]:
-        """The told events that reach into the time from ``low`` to ``high`` seconds."""
-        return [e for e in self.told if e.onset <= high and e.offset >= low]
+    def during(self, low: float, high: float) -> tuple[Event, ...]:
+        """The TOLD strongest events that reach into the time from ``low`` to ``high`` seconds, by onset."""
+        return _strongest([e for e in self.events if e.onset <= high and e.offset >= low])
 
     @cached_property
     def first(self) -> tuple[Event, ...]:
@@ -207,10 +208,12 @@ class Clip:
     def steps(self) -> tuple[Step, ...]:
         """Each part of the time with what it brings: onsets first, then offsets, blinks and turns, up to CHANGES."""
         first = self.first
-        strongest = sorted(sorted(first, key=lambda e: -e.peak)[:CHANGES], key=lambda e: e.au)
+        each = {e.au: e for e in sorted(first, key=lambda e: e.peak)}
+        strongest = sorted(sorted(each.values(), key=lambda e: -e.peak)[:CHANGES], key=lambda e: e.au)
         out = []
         for i in range(PARTS):
             begins = {e.au: e for e in self.told if e not in first and self.part(e.onset) == i}
+            begins = {a: e for a, e in begins.items() if e in _strongest(list(begins.values()), CHANGES)}
             ends = {e.au: e for e in self.told if not self.lasts(e) and self.part(e.offset) == i}
             blinks = any(self.part(e.apex) == i for e in self.blinks)
             moves = [*((0, e) for e in begins.values()), *((1, e) for e in ends.values()), *[(2, None)] * blinks,
@@ -234,11 +237,12 @@ class Clip:
         """The measured course of the clip, as the lines before a question."""
         head = f"Clip {self.duration:.1f} s"
         head += "".join(f", no face {a:.1f}-{b:.1f} s" for a, b in self.away[:3]) + "."
-        events = "; ".join(map(self._event, self.told)) or "none"
+        events = "; ".join(map(self.event_words, self.told)) or "none"
         out = [head, f"Events: {events}."]
         if self.told:
             part = self.part(self.peak)
-            out.append(f"Most at {self.peak:.1f} s in part {part + 1}, {self.looks[part].ranked[0]}.")
+            then = ", ".join(f"AU{e.au} {e.peak:.1f}" for e in self.during(self.peak, self.peak)) or "none"
+            out.append(f"Most at {self.peak:.1f} s in part {part + 1}, {self.looks[part].ranked[0]}: {then}.")
         if self.blinks:
             out.append(f"Blinks: {', '.join(f'{b.apex:.1f}' for b in self.blinks[:4])}.")
         if self.turns:
@@ -251,7 +255,8 @@ class Clip:
         out.append(f"Looks: {looks}. Over all: {_look(self.overall)}.")
         return " ".join(out) + "\n"
 
-    def _event(self, e: Event) -> str:
+    def event_words(self, e: Event) -> str:
+        """A movement as it stands in ``words``."""
         first, last = self.part(e.onset) + 1, self.part(e.offset) + 1
         parts = f"part {first}" if first == last else f"parts {first}-{last}"
         always = self.starts(e) and self.lasts(e)
@@ -260,6 +265,17 @@ class Clip:
                  (e.speech, "speaking")]
         more = "".join(f" {word}" for is_so, word in marks if is_so)
         return f"AU{e.au} {e.peak:.1f} {e.onset:.1f}-{e.offset:.1f} top {e.apex:.1f}{more}"
+
+
+def _strongest(events: Sequence[Event], most: int = TOLD) -> tuple[Event, ...]:
+    """``most`` of them without blinks, by onset: the strongest, one that comes again counting AGAIN less each time."""
+    came: Counter[int] = Counter()
+    weight = {}
+    for e in sorted((e for e in events if e.au != BLINK), key=lambda e: -e.peak):
+        weight[e] = e.peak - AGAIN * came[e.au]
+        came[e.au] += 1
+    moves = sorted(weight, key=lambda e: -weight[e])[:most]
+    return tuple(sorted(moves, key=lambda e: (e.onset, e.au)))
 
 
 def _step(one: Step) -> str:

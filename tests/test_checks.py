@@ -39,6 +39,8 @@ TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretati
     ("It looks happy because the lip corners are raised.", 0.8, "happiness", None),
     ("It looks happy because the upper lids are raised.", 0.8, "happiness", "AU5"),
     ("Together, AU12, AU6 and AU25 make the pattern of happiness.", 0.8, "happiness", "AU25"),
+    ("Three action units are active: AU6 and AU12.", 0.8, "happiness", "counts three action units and names 2"),
+    ("Two action units are active: AU6 and AU12. The strongest is the lip corner puller at 3.0.", 0.8, "happiness", None),
     ("Fear would need raised inner brows and AU4.", 0.8, "happiness", None),
     ("The movements it needs are there, the raised upper lids, yet the overall impression goes to happiness.", 0.8, "happiness", "AU5"),
     ("The raised upper lids would fit it, but the rest is missing.", 0.8, "happiness", "AU5"),

@@ -57,6 +57,29 @@ def test_what_goes_on_has_begun_before():
     assert not any("AU12" in slip for slip in found(said, clip=clip)[1])
 
 
+def test_a_caption_tells_of_the_strongest_movement_and_of_no_end_that_was_not_seen():
+    clip = made_clip(aus={12: (1.2, 9.0, 3.0), 4: (0.2, 3.0, 2.0)}, looks=[(0, "neutral")])
+    said = replace(GOOD, observations=(), interpretation="At the start of the video, the brows draw together clearly. Near the end, the frown eases.")
+    assert "does not tell of AU12, the strongest movement" in found(said, clip=clip)[1]
+    said = replace(said, interpretation="As the video progresses, a smile forms. Near the end, the smile fades.")
+    assert "tells AU12 of part 4" in found(said, clip=clip)[1]
+
+
+def test_a_verdict_in_a_clip_is_that_of_the_conclusion():
+    said = replace(GOOD, interpretation="The face clearly looks sad, mainly because of the raised lip corners (AU12).")
+    assert "says sadness and concludes happiness" in found(said)[1]
+    said = replace(said, interpretation="The face looks sad at first, happy around 2.0 seconds, and happy again at the end.")
+    assert not any("concludes happiness" in slip for slip in found(said)[1])
+
+
+def test_a_caption_tells_a_movement_once_of_a_part():
+    clip = made_clip(aus={12: (1.2, 3.4, 3.0), 25: (1.2, 2.0, 3.0), 27: (1.2, 2.0, 3.0)}, looks=[(0, "neutral")])
+    said = replace(GOOD, observations=(), interpretation="As the video progresses, a smile forms and the mouth corners go up clearly.")
+    assert "tells AU12 twice of part 2" in found(said, clip=clip)[1]
+    said = replace(said, interpretation="As the video progresses, a smile forms, the lips part clearly and the mouth opens wide.")
+    assert not any("twice" in slip for slip in found(said, clip=clip)[1])
+
+
 @pytest.mark.parametrize("change", [
     {"au": 15, "text": "The lip corners are lowered"}, {"span": (2.0, 3.5)}, {"intensity": 4.6}, {"span": (1.0, 4.0)},
     {"present": False, "intensity": None, "span": None, "text": "The lip corners are not raised"}])

@@ -2,15 +2,19 @@
 
 import random
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from made import made_clip
 
 from emoreason.clip_checks import check_clip
 from emoreason.clip_moments import about, asked, moment, movement, spans
+from emoreason.clips import Clip
 from emoreason.data_pipeline.clip_text import NAMED, ask_clip, write_clip
 from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.questions import Question
+from emoreason.facs import MEASURED_AUS
 from emoreason.schema import Explanation, Observation, render
 
 CLIP = made_clip(aus={12: (1.0, 2.5, 3.0), 4: (0.0, 0.8, 2.0)}, looks=[(0, "neutral"), (1.1, "happiness"), (2.4, "neutral")])
@@ -27,9 +31,12 @@ def test_a_time_or_a_part(question, part, aus):
     assert {int(a) for a in re.findall(r"AU(\d+)", line)} == aus and CLIP.looks[part].ranked[0] in line
 
 
-@pytest.mark.parametrize("question", ["Tell what the face does from beginning to end", "What changes, and when?", "Describe the video."])
-def test_the_whole(question):
-    assert moment(question, CLIP) is None and about(question, CLIP) == "" and spans(question, CLIP) == CLIP.spans
+@pytest.mark.parametrize("question, line", [
+    ("Tell what the face does from beginning to end", ""), ("Describe the video.", ""),
+    ("What changes, and when?", "Asked: first AU4 0.0, last AU12 1.0, most 1.6. Looks neutral, happiness, neutral.\n")])
+def test_the_whole(question, line):
+    told = re.sub(r"most \d\.\d", "most 1.6", about(question, CLIP))
+    assert moment(question, CLIP) is None and told == line and spans(question, CLIP) == CLIP.spans
     assert asked(question, CLIP) == (CLIP.overall,)
 
 
@@ -39,6 +46,17 @@ def test_the_whole(question):
 def test_the_movement_that_a_question_about_time_is_about(question, aus):
     assert movement(question) == aus
     assert set(spans(question, CLIP)) == (set(CLIP.spans) & aus if aus else set(CLIP.spans))
+
+
+def test_what_is_told_about_one_movement():
+    told = about("When does the smile begin?", CLIP)
+    assert re.fullmatch(r"Asked: AU12 3\.\d from 1\.0 top \d\.\d gone 2\.5\.\n", told)
+    assert about("When does the nose wrinkle?", CLIP) == "Asked: AU9 none, at most 0.1.\n"
+    assert about("When does the mouth open?", CLIP).count("none") == 2
+    often = made_clip(aus={25: (0.0, 0.3, 2.0)}).evidence
+    again = replace(often, aus=2 * np.abs(np.sin(4 * often.times))[:, None] * (np.array(MEASURED_AUS) == 25))
+    told = about("When do the lips part?", Clip(again, 4.0))
+    assert re.match(r"Asked: AU25 2\.\d from .*, 5 times, also ", told) and len(re.findall(r"\d-\d", told)) == 3
 
 
 def test_a_movement_of_another_time_does_not_answer():
@@ -61,6 +79,15 @@ def test_when_one_movement_shows(question, said, slip):
     assert slip in slips if slip else slips == ()
 
 
+def test_what_lasts_is_what_began_then():
+    clip = made_clip(aus={12: (2.0, 9.0, 3.0), 4: (0.0, 0.8, 2.0)}, looks=[(0, "happiness")])
+    said = "AU12, the lip corner puller, begins at {} seconds and still shows when the clip ends."
+    for time, right in ((2.0, True), (0.8, False)):
+        x = Explanation((), said.format(time), "happiness", round(clip.overall.emotions["happiness"], 2))
+        slips = check_clip(render(x), clip, "When does she smile?").slips
+        assert ("says that a movement lasts to the end" not in slips) == right
+
+
 def test_everyday_words_ask_about_a_movement_and_are_answered():
     facts, rng, seen = ClipFacts(CLIP), random.Random(3), set()
     for _ in range(3000):
@@ -77,7 +104,8 @@ def test_everyday_words_ask_about_a_movement_and_are_answered():
 
 
 @pytest.mark.parametrize("said, slip", [
-    ("AU12, the lip corner puller, shows from 1.0 to 0.2 seconds and is strongest at 1.3.", "says from 1.0 to 0.2 s"),
+    ("AU12, the lip corner puller, shows from 1.0 to 0.2 seconds and is strongest at 1.3.", "says 1.0 and 0.2 and 1.3 s"),
+    ("AU12, the lip corner puller, begins at 1.0 seconds, peaks at 3.0 and is gone after 2.5.", "says 1.0 and 2.5 and 3.0 s"),
     ("AU4 at {peak} seconds lasts less than half a second, so it is uncertain.", "speaks of {peak} s"),
     ("AU12, the lip corner puller, begins at 3.0 seconds.", "speaks of 3.0 s"),
     ("AU12, the lip corner puller, is there at level C, with 3.0 of 5.", "does not tell the course"),

@@ -22,7 +22,7 @@ from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.sampling import random_clip
 from emoreason.facenet import FaceNet, FaceNetConfig
 from emoreason.facs import MEASURED_AUS
-from emoreason.processing import as_media
+from emoreason.media import as_media
 from emoreason.schema import parse, render
 from emoreason.training import rewards
 
@@ -40,7 +40,7 @@ def test_words_say_what_was_measured():
     assert "Blinks: 3.0" in words and "AU43" not in words and "AU6" not in words
     assert "1 neutral" in words and "2 happiness" in words and "4 neutral" in words
     assert clip.levels[12] == pytest.approx(3.0, abs=0.15) and clip.levels[6] < 1
-    assert 0.5 < clip.peak < 2.0 and re.search(r"Most at [01]\.\d s in part [12], happiness\.", words)
+    assert 0.5 < clip.peak < 2.0 and re.search(r"Most at [01]\.\d s in part [12], happiness: AU12 3\.[01]\.", words)
 
 
 def test_ends_turns_and_gaps_are_told():
@@ -52,6 +52,24 @@ def test_ends_turns_and_gaps_are_told():
     seen = (e.times > 1.0) & (e.times < 3.0)
     part = Clip(clip_talks._take(e, np.flatnonzero(seen), e.times[seen]), 4.0)
     assert part.words().startswith("Clip 4.0 s, no face 0.0-1.0 s, no face 3.0-4.0 s.")
+
+
+def test_a_movement_that_comes_again_leaves_room_for_another():
+    t = np.arange(0, 8, 0.04)
+    aus = np.zeros((len(t), len(MEASURED_AUS)))
+    for n in range(6):
+        aus[:, MEASURED_AUS.index(25)] += 3 * np.exp(-((t - 0.6 - 1.2 * n) / 0.25) ** 2)
+    aus[:, MEASURED_AUS.index(4)] = 1.5 * np.exp(-((t - 4) / 0.5) ** 2)
+    clip = Clip(replace(made_clip().evidence, **{f: np.repeat(getattr(made_clip().evidence, f)[:1], len(t), 0) for f in ("sides", "maps", "emotions", "valence", "arousal", "poses", "valid")}, times=t, aus=aus), 8.0)
+    assert len(clip.events) == 7 and [e.au for e in clip.told].count(25) == 4 and 4 in {e.au for e in clip.told}
+
+
+def test_training_clips_last_as_long_as_those_of_people():
+    e = replace(made_clip(aus={12: (0.5, 2.0, 3.0)}).evidence)
+    one = clip_talks.Filmed(np.zeros((len(e.times), 8, 8), np.uint8), e)
+    made = [clip_talks.retimed(one, random.Random(i)) for i in range(60)]
+    assert all((np.diff(m.evidence.times) > 0).all() and len(m.grey) == len(m.evidence.times) for m in made)
+    assert sum(m.evidence.times[-1] > 10 for m in made) > 5
 
 
 def test_only_the_strongest_are_told_and_the_rest_is_counted_in_no_words():
@@ -148,7 +166,7 @@ def test_random_clips_claim_nothing_beyond_what_was_measured():
         for o in x.observations:
             assert (levels[o.au] >= 1.0 and o.intensity <= levels[o.au] + 0.06) if o.present else levels[o.au] < 0.5
             if o.span:
-                assert any(e.au == o.au and abs(e.onset - o.span[0]) < 0.06 and abs(e.offset - o.span[1]) < 0.06 for e in facts.clip.told)
+                assert any(e.au == o.au and abs(e.onset - o.span[0]) < 0.06 and abs(e.offset - o.span[1]) < 0.06 for e in facts.clip.events)
     assert {"read", "caption", "events", "develop", "when", "part", "at", "why"} <= kinds
 
 
@@ -225,7 +243,7 @@ def test_a_clip_and_a_picture_in_one_batch_are_each_what_they_are_alone():
     import torch
     from tiny import make
 
-    from emoreason.processing import token_count
+    from emoreason.media import token_count
 
     model, processor = make(None)
     rng = np.random.default_rng(0)
