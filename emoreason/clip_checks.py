@@ -152,7 +152,7 @@ def _at(times: Sequence[float | None], e: Event) -> bool:
 def _told(x: Explanation, clip: Clip) -> list[str]:
     """A caption's clauses against the part of the clip that they are told of."""
     slips: list[str] = []
-    parts, heard = set(), set[int]()
+    parts, heard, begun = set(), set[int](), Counter[frozenset[int]]()
     for sentence in re.split(r"(?<=\.)\s", x.interpretation.lower()):
         part = next((i for i, words in enumerate(_PARTS) if words.search(sentence)), None)
         if part is None:
@@ -163,6 +163,7 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
             rest, said = phrase.sub(" ", sentence), phrase.search(sentence)
             told[aus, which] += len(phrase.findall(sentence))
             heard |= aus if said else set()
+            begun[aus] += said is not None and which == 0
             mine = [e for e in clip.events if e.au in aus]
             if which == 1 and part == 0:  # what is there at first does not begin later
                 mine = [e for e in mine if e.onset - clip.start <= SLACK]
@@ -180,6 +181,8 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
                       if _changes(clip, e, part)]
         if "blink" in sentence and not any(_happens(clip, e, part, 1) for e in clip.blinks):
             slips.append(f"tells a blink of part {part + 1}")
+    slips += [f"lets AU{min(aus)} begin {n} times" for aus, n in begun.items()
+              if n > max(1, sum(e.au in aus for e in clip.events))]
     most = max(clip.told, key=lambda e: e.peak, default=None)
     if len(parts) > 1 and most is not None and most.au not in heard:
         slips.append(f"does not tell of AU{most.au}, the strongest movement")

@@ -65,6 +65,13 @@ def test_a_caption_tells_of_the_strongest_movement_and_of_no_end_that_was_not_se
     assert "tells AU12 of part 4" in found(said, clip=clip)[1]
 
 
+def test_one_movement_does_not_begin_in_two_parts():
+    clip = made_clip(aus={12: (0.95, 3.4, 3.0)}, looks=[(0, "neutral")])
+    said = replace(GOOD, observations=(), interpretation="At the start of the video, a smile forms. As the video progresses, the mouth corners go up clearly.")
+    assert "lets AU12 begin 2 times" in found(said, clip=clip)[1]
+    assert not any("begin" in s for s in found(replace(said, interpretation="As the video progresses, a smile forms."), clip=clip)[1])
+
+
 def test_a_verdict_in_a_clip_is_that_of_the_conclusion():
     said = replace(GOOD, interpretation="The face clearly looks sad, mainly because of the raised lip corners (AU12).")
     assert "says sadness and concludes happiness" in found(said)[1]
