@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 from emoreason import engines
-from emoreason.checks import shares
 from emoreason.clip_moments import asked, spans
 from emoreason.data_pipeline.clip_talks import unpacked
 from emoreason.engines import Request, grammar
@@ -42,12 +41,12 @@ def held(row: Mapping[str, Any]) -> Request:
     seen = json.loads(row["seen"] or "null") or {}
     if row["course"] is not None:
         clip, question = unpacked(row["course"]), row["prompt"][-1]["content"].rpartition("\n")[2]
-        form = grammar.explanation(clip.summary.intensities(), spans=spans(question, clip),
-                                   shares=shares([look.emotions for look in asked(question, clip)]))
+        form = grammar.about([clip.summary.intensities()], [look.emotions for look in asked(question, clip)],
+                             spans(question, clip))
     else:
         faces = [one["aus"] for one in seen["pair"]] if "pair" in seen else [json.loads(row["measured"])]
-        levels = {int(a): max(float(face[a]) for face in faces) for a in faces[0]}
-        form = grammar.explanation(levels, shares=shares([seen["emotions"]] if "emotions" in seen else []))
+        faces = [{int(a): float(v) for a, v in face.items()} for face in faces]
+        form = grammar.about(faces, [seen["emotions"]] if "emotions" in seen else [])
     return replace(request(row, grammar.TOKENS), grammar=form)
 
 

@@ -10,14 +10,14 @@ import io
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from emoreason.clip_moments import about
-from emoreason.clips import Clip, pick
+from emoreason.clips import Clip, look_words, pick
 from emoreason.data_pipeline.clip import FPS
 from emoreason.data_pipeline.clip_text import CLIP_KINDS, ask_clip, write_clip
 from emoreason.data_pipeline.courses import ClipFacts
@@ -136,6 +136,15 @@ def written(rng: random.Random) -> list[tuple[str, str]]:
     turns, _ = talk(facts, rng)
     known = evidence_text(clip.levels, look.emotions, look.valence, look.arousal) + clip.words()
     return [(known + turns[0]["content"], turns[1]["content"])]
+
+
+def captioned(rng: random.Random) -> list[tuple[str, str]]:
+    """A made clip's parts and their caption alone, as ``written``: how each item becomes a clause of its sentence is
+    learned from many short texts sooner than from few long ones."""
+    facts = random_clip(rng)
+    question = ask_clip(facts, rng, ("caption",))
+    x = replace(write_clip(facts, question, rng), observations=())
+    return [(f"Over all: {look_words(facts.clip.overall)}. {facts.clip.step_words()}\n{question.text}", render(x))]
 
 
 MEASURES = ("aus", "sides", "emotions", "valence", "arousal")

@@ -15,7 +15,7 @@ from emoreason.clips import Clip
 from emoreason.courses import Event
 from emoreason.data_pipeline import clip_words as W
 from emoreason.data_pipeline import sentences as S
-from emoreason.data_pipeline.answers import evidence, support
+from emoreason.data_pipeline.answer_parts import evidence, support
 from emoreason.data_pipeline.clip_caption import caption
 from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.explain import ask, write

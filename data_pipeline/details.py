@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from emoreason.data_pipeline.answers import KEY, evidence, finish, tail
+from emoreason.data_pipeline.answer_parts import KEY, evidence, finish, tail
 from emoreason.data_pipeline.grammar import pool
 from emoreason.data_pipeline.phrases import LEVEL_NAMES, REGIONS, UNIT_NAMES, band
 from emoreason.data_pipeline.questions import Question

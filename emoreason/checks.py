@@ -8,53 +8,36 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from emoreason import scores
+from emoreason.consistency import DENIAL, DENIED, denies, itself, marks, named_twice, repeated, sides, twice
 from emoreason.errors import ParseError
-from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEASURED_AUS
+from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, MEASURED_AUS
 from emoreason.pair_checks import pair_slips
 from emoreason.records import Evidence
-from emoreason.remarks import declined_for, judges_smile, unfounded, unseen, without
+from emoreason.remarks import declined_for, judges_smile, unfounded, unseen
 from emoreason.schema import (
     INTERPRETATION,
     SENTENCE,
     Explanation,
-    claims,
     closed,
-    is_negated,
     mentions,
     parse,
     sentences,
 )
-from emoreason.wording import degree, described, may_want, spoken_aus, wanted
+from emoreason.wording import spoken_aus
 
 if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
-DENIAL = "denies its own conclusion"
+GAP = "tells nothing of part"
 MARGIN = 0.15  # a conclusion this much less probable than the best reading: a slip
 SURE = 0.075  # a confidence further than this from the probability: a slip
-DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
 SLANT = 0.5  # intensities by which a side that a mark names must be the stronger one
 ROUNDING = 0.15  # by which a figure in the interpretation may miss what was measured
-_SIDE = re.compile(r"\b(left|right)\b")
 _SMILE = frozenset(("smile", "smiles", "smiling", "grin", "grinning"))
-_LOOKS = re.compile(r"\b(?:overall impression is|leans toward|taken together they look|makes? (?:the|this) face look|"
-                    r"(?:face|expression|clip|this|it) (?:clearly |plainly |most likely |probably )*(?:looks|appears|"
-                    r"reads (?:fairly surely |clearly )?as)) (?:an? )?(\w+)")
-_WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|asks for)|\bfor (\w+), there would have")
-_DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 _DECIMAL = re.compile(r"(?<![\w.])\d\.\d+(?![\w.]*\d)")
-_NO_FIGURE = re.compile(r"\d+\.\d+\.\d+")
-_UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _SURE = re.compile(r"\b(?:sure|certain|certainty|confident|confidence)\b")
 _HOW_SURE = re.compile(r"\b(?:un)?(?:sure|certain|likely)\b|\b(?:percent|confiden\w+|probab\w+|doubt|guess|leaning)\b|"
                        r"\bin 100\b|%")
-_FOR_IT = re.compile(r"(?<!would )\bspeaks? for it\b|\breading rests on\b|\bmain support is\b")
-_FIT_IT = re.compile(r"\bwould (?:fit|agree with|allow|speak for) it\b|\b(?:is|are) too little for it\b|"
-                     r"\bof its signs only\b|\bits main signs can be found\b|\bwould be a start\b")  # the denied look's
-_OPEN = frozenset((25, 26, 27, 43))  # mouth and lids: of many looks, though in no prototype of theirs
-_PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
-_COUNT = re.compile(r"\b(one|two|three|four|five|six|seven|eight) action units? (?:is|are) active: ([^.]*)", re.I)
 _LIST = re.compile(r"\b(?:AUs|action units|FACS code)\b|\b(?:code|score) this face\b", re.I)
 _PLACE = re.compile(r"\b(?:in|at|around|of) the\b", re.I)  # a question about one region
 _LISTED = 1.5  # from this intensity on a list of the action units cannot leave one out
@@ -78,9 +61,10 @@ class Checked(NamedTuple):
 
     def faults(self) -> tuple:
         """For choosing the best of several: parsed, not denying itself, few unsupported claims and slips, a conclusion
-        that follows. What is missing counts four times: what is wrong can be left out."""
-        missing = sum(slip.startswith("does not ") for slip in self.slips)
-        return (self.problem is not None, DENIAL in self.slips, len(self.unsupported) + len(self.slips) + 3 * missing,
+        that follows. What is missing counts four times, as what is wrong can be left out; a part of a clip that is left
+        out counts less than what is wrong."""
+        missing = sum(3.0 * slip.startswith("does not ") - 0.5 * slip.startswith(GAP) for slip in self.slips)
+        return (self.problem is not None, DENIAL in self.slips, len(self.unsupported) + len(self.slips) + missing,
                 -(scores.agreement(self.explanation) or 0.0))
 
 
@@ -130,7 +114,7 @@ def _strongest(x: Explanation, levels: Mapping[int, float]) -> list[str]:
 def of_two(text: str, x: Explanation, faces: Sequence[Facts], question: str) -> list[str]:
     """As ``of_one``, of a comparison of two faces."""
     strongest = {a: max(f.aus[a] for f in faces) for a in faces[0].aus}
-    slips = [*repeated(text), *twice(x), *_words(x, strongest), *_sides(x), *_named_twice(x)]
+    slips = [*repeated(text), *twice(x), *_words(x, strongest), *sides(x), *named_twice(x)]
     slips += _figures(x, [(a, v) for f in faces for a, v in f.aus.items()])
     said = [s for s in SENTENCE.split(x.interpretation) if not _LEVEL.search(s.lower())]
     slips += [DENIAL] * denies(replace(x, interpretation=" ".join(said)))
@@ -156,34 +140,9 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
     return max(0, text.find(" Confidence:" if own else f" {INTERPRETATION}"))
 
 
-def denies(x: Explanation) -> bool:
-    """``scores.denies_itself``, apart from standing remarks."""
-    return scores.denies_itself(replace(x, interpretation=without(x.interpretation)))
-
-
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     """One face: what the words say against the measurement (AU -> intensity 0-5), the marks, or themselves."""
-    return [*marks(x), *_words(x, levels), *_figures(x, levels.items()), *unfounded(x, levels), *_itself(x), *twice(x)]
-
-
-def repeated(text: str) -> list[str]:
-    """AUs that are observed twice, for the same side and time (the parser takes the first of them); figures with two
-    points."""
-    seen = [(o.au, o.side, o.span) for o in claims(text)]
-    slips = [f"observes AU{a} twice" for a in dict.fromkeys(one[0] for one in seen if seen.count(one) > 1)]
-    return slips + [f"writes {t}, which is no figure" for t in _NO_FIGURE.findall(text)]
-
-
-def twice(x: Explanation) -> list[str]:
-    """Clauses of three words or more that stand twice in one sentence of the interpretation; times and sides may. And
-    sentences that stand twice."""
-    sentences = [s.strip() for s in SENTENCE.split(x.interpretation.lower())]
-    out = [f'says "{s}" twice' for s in dict.fromkeys(sentences) if sentences.count(s) > 1]
-    for sentence in sentences:
-        parts = [p.strip(" .") for p in re.split(r",|;|\band\b", sentence)]
-        again = {p for p in parts if parts.count(p) > 1 and len(p.split()) > 2 and not re.search(r"\d|\bside$", p)}
-        out += [f'says "{p}" twice' for p in sorted(again)]
-    return out
+    return [*marks(x), *_words(x, levels), *_figures(x, levels.items()), *unfounded(x, levels), *itself(x), *twice(x)]
 
 
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
@@ -205,51 +164,6 @@ def _figures(x: Explanation, levels: Iterable[tuple[int, float]]) -> list[str]:
     return slips
 
 
-def _itself(x: Explanation) -> list[str]:
-    """One face: what the text says against itself."""
-    away = {o.au for o in x.observations if not o.present}
-    slips = [f"speaks of AU{a}, which it calls absent" for a in sorted(spoken_aus(x.interpretation) & away)]
-    if 12 in x.present and _UNSMILING.search(x.interpretation.lower()):
-        slips.append("sees AU12 and no smile")
-    slips += _named_twice(x)
-    slips += [f"counts {n.lower()} action units and names {len(mentions(named))}" for n, named in
-              _COUNT.findall(x.interpretation) if mentions(named) and NUMBERS.index(n.lower()) != len(mentions(named))]
-    slips += others(x, x.interpretation)
-    for look, lacking in filter(None, map(wanted, SENTENCE.split(x.interpretation))):
-        slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
-    if len(x.emotions) == 1:
-        fits = may_want(x.emotions[0]) | (_OPEN if x.emotions[0] != "neutral" else frozenset())
-        slips += _counted(x, _FOR_IT, x.emotions[0], fits)
-    denied = [EMOTION_OF_WORD[w] for w in _DENIED.findall(x.interpretation.lower()) if w in EMOTION_OF_WORD]
-    if len(set(denied)) == 1:
-        slips += _counted(x, _FIT_IT, denied[0], may_want(denied[0]) | _OPEN)
-    shares = [int(t) for t in _PERCENT.findall(SENTENCE.split(x.interpretation)[0])]
-    slips += [f"says {n} percent and states {x.confidence}" for n in shares
-              if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
-    wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
-    return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
-
-
-def others(x: Explanation, text: str) -> list[str]:
-    """Verdicts in ``text`` on another look than the one concluded."""
-    looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(text.lower())} - {None, *x.emotions}
-    return [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
-
-
-def _counted(x: Explanation, says_so: re.Pattern, look: str, fits: frozenset[int]) -> list[str]:
-    """Movements that sentences of the interpretation count for a look to which they do not belong."""
-    return [f"counts AU{a} for {look}" for sentence in SENTENCE.split(x.interpretation)
-            if says_so.search(sentence.lower()) for a in sorted(spoken_aus(sentence) - fits)]
-
-
-def _named_twice(x: Explanation) -> list[str]:
-    slips = []
-    for sentence in SENTENCE.split(x.interpretation):
-        named = [a for _, _, a in mentions(sentence)]
-        slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
-    return slips
-
-
 def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[str]:
     """One face: what the question asks for and the answer leaves out: a look, the smile, how sure, all of the action
     units (levels: AU -> intensity 0-5, as measured); and answers to another question."""
@@ -262,7 +176,7 @@ def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[st
     looks = {EMOTION_OF_WORD[w] for w in wanted if w in EMOTION_OF_WORD}
     told = {EMOTION_OF_WORD[w] for w in said if w in EMOTION_OF_WORD}
     slips = [f"does not speak of {e}" for e in EMOTIONS if e in looks - told - {"neutral", *x.emotions}]
-    denied = {EMOTION_OF_WORD.get(w) for w in _DENIED.findall(low)} - {None, *looks} if looks else set()
+    denied = {EMOTION_OF_WORD.get(w) for w in DENIED.findall(low)} - {None, *looks} if looks else set()
     slips += ["answers a question about a smile"] * judges_smile(SENTENCE.split(low)[0])
     if not looks and _SURE.search(question.lower()) and not _HOW_SURE.search(low):
         slips.append("does not say how sure")
@@ -271,33 +185,11 @@ def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[st
     return slips + [f"denies {e}, which was not asked about" for e in sorted(map(str, denied))]
 
 
-def marks(x: Explanation) -> list[str]:
-    """Observations whose words do not go with their mark: of another AU, denied, of another strength or side."""
-    slips = []
-    for o in x.observations:
-        told = described(o.text, o.present)
-        if told and o.au not in told:
-            slips.append(f"describes AU{min(told)} and marks AU{o.au}")
-        elif o.present and not told and is_negated(o.text):
-            slips.append(f"denies AU{o.au} in words and marks it")
-        letter = degree(o.text) if o.present and o.intensity is not None else None
-        if letter and abs(LETTERS[letter] - (o.intensity or 0.0)) > DEGREE:
-            slips.append(f"gives AU{o.au} another strength in words than in figures")
-    return slips + _sides(x)
-
-
 def one_sided(x: Explanation, gaps: Mapping[int, float]) -> list[str]:
     """Movements marked on one side that is not clearly the stronger one; gaps: AU -> right less left, where known."""
     sign = {"right": 1.0, "left": -1.0}
     return [f"gives AU{o.au} to one side, which is not the stronger one" for o in x.observations
             if o.present and o.side in sign and sign[o.side] * gaps.get(o.au, 5 * sign[o.side]) < SLANT]
-
-
-def _sides(x: Explanation) -> list[str]:
-    """A movement that the words give to one side of the face and the mark to the other."""
-    other = {"left": "right", "right": "left"}
-    return [f"names one side for AU{o.au} and marks the other" for o in x.observations if o.side in other
-            and (said := set(_SIDE.findall(o.text.lower()))) and o.side not in said and other[o.side] in said]
 
 
 def shares(readings: Iterable[Mapping[str, float]]) -> list[float]:

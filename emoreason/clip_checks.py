@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
-from emoreason.checks import _DENIED, MARGIN, Checked, _words, denies, marks, others, repeated, twice
+from emoreason.checks import GAP, MARGIN, Checked, _words
 from emoreason.clip_moments import COURSE, WHEN, asked, moment, movement, name_of, spans
 from emoreason.clips import PARTS, Clip, Look
+from emoreason.consistency import DENIED, denies, marks, others, repeated, twice
 from emoreason.courses import Event
 from emoreason.errors import ParseError
 from emoreason.facs import EMOTION_OF_WORD, PRESENT
@@ -18,6 +19,7 @@ from emoreason.schema import SENTENCE, Explanation, Observation, parse
 
 SLACK = 0.25  # seconds by which a stated time may miss what was measured
 TOLERANCE = 1.0  # the same for an intensity
+CLEAR = 2.0  # intensity of a movement that a caption cannot leave out
 _LASTS = re.compile(r"still shows when the clip ends|to the end of the clip|until the clip ends")
 _TWICE = re.compile(r"\b(AU\d+)(?:, | and )\1\b")
 _PARTS = (re.compile(r"^(?:at the (?:beginning|start) of|in the beginning|when the video starts|at first,)"),
@@ -42,6 +44,8 @@ SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _EVENT = (re.compile(rf"\b(?:from|between|begins at) ({SECONDS})"),
           re.compile(rf"\b(?:(?:from|between) {SECONDS} (?:to|and)|gone after) ({SECONDS})"),
           re.compile(rf"\b(?:strongest at|peaks at|its peak at) ({SECONDS})"))
+_BRIEF = re.compile(r"\b(AU\d+) at [0-9.]+ seconds lasts less than half|\bshort (AU\d+)|\b(AU\d+) flashes by")
+_SPOKEN = re.compile(r"\bwith speaking\b|\bto speak, which moves\b|\bspeech rather than\b")
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(\s*(?:s\b|seconds?\b))?")
 
 
@@ -58,6 +62,7 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
     slips += [*unfounded(x, _then(clip, question), moment=False), *_elsewhere(x, clip, question)]
     slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
     slips += [*_unasked(x, question), *_other(x, question), *_verdict(x)]
+    slips += _doubted(x, clip)
     if denies(x):
         slips.append("denies its own conclusion")
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
@@ -82,7 +87,7 @@ def _unasked(x: Explanation, question: str) -> list[str]:
     words = re.findall("[a-z]+", question.lower())
     if x.emotion is None or not COURSE.search(question) or any(w in EMOTION_OF_WORD for w in words):
         return []
-    found = _DENIED.search(SENTENCE.split(x.interpretation.lower())[0])
+    found = DENIED.search(SENTENCE.split(x.interpretation.lower())[0])
     slips = [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
     slips += ["answers a question about a smile"] * judges_smile(SENTENCE.split(x.interpretation)[0])
     told = _NO_COURSE.search(question) or _COURSE.search(x.interpretation)
@@ -143,6 +148,15 @@ def _times(x: Explanation, clip: Clip, question: str) -> list[str]:
     return slips
 
 
+def _doubted(x: Explanation, clip: Clip) -> list[str]:
+    """Movements that are doubted for being short, or for speech, and are not."""
+    short, speech = ({f"AU{e.au}" for e in clip.events if getattr(e, of)} for of in ("short", "speech"))
+    brief = {a for found in _BRIEF.findall(x.interpretation) for a in found if a}
+    spoken = {a for s in SENTENCE.split(x.interpretation) if _SPOKEN.search(s) for a in re.findall(r"AU\d+", s)}
+    return ([f"calls {a} short" for a in sorted(brief - short)]
+            + [f"puts {a} down to speech" for a in sorted(spoken - speech)])
+
+
 def _at(times: Sequence[float | None], e: Event) -> bool:
     """Whether an event begins, ends and peaks at these times, as far as they are stated."""
     own = (e.onset, e.offset, e.apex)
@@ -183,9 +197,12 @@ def _told(x: Explanation, clip: Clip) -> list[str]:
             slips.append(f"tells a blink of part {part + 1}")
     slips += [f"lets AU{min(aus)} begin {n} times" for aus, n in begun.items()
               if n > max(1, sum(e.au in aus for e in clip.events))]
-    most = max(clip.told, key=lambda e: e.peak, default=None)
-    if len(parts) > 1 and most is not None and most.au not in heard:
-        slips.append(f"does not tell of AU{most.au}, the strongest movement")
+    if len(parts) > 1:
+        until = PARTS if x.emotion else max(parts) + 1  # a text without a conclusion is a beginning
+        slips += [f"{GAP} {i + 1}" for i in range(until) if i not in parts]
+        clear = {e.au: e for step in clip.steps[:until] for e in (*step.there, *step.begins)
+                 if e.peak >= min(CLEAR, max(e.peak for e in clip.told))}
+        slips += [f"does not tell of AU{a}, {e.peak:.1f} at its strongest" for a, e in clear.items() if a not in heard]
     return slips
 
 

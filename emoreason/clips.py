@@ -24,7 +24,8 @@ TOLD = 5  # events told in words at most, the strongest
 AGAIN = 1.0  # intensity by which a movement that comes again must be the stronger to be told before another
 CHANGES = 3  # of them in one part, and as many that the clip begins with
 HOLDS = 2  # of them that go on in a part without a change
-PARTS = 4  # beginning, progress, middle, end
+PLACES = ("beginning", "next", "middle", "end")
+PARTS = len(PLACES)
 QUIET = (25, 26, 43)  # parted lips, a slack jaw and lowered lids are little of an expression
 AT_ONCE = 0.12  # seconds from the first sight of the face in which a movement counts as there from then on
 AWAY = 0.5  # seconds without the face that are worth a word
@@ -248,12 +249,15 @@ class Clip:
         if self.turns:
             out.append("Head: " + ", ".join(f"part {i + 1} {TURNS[axis][way > 0]}" for i, axis, way in self.turns[:4])
                        + ".")
-        if self.told or self.blinks or self.turns:
-            out.append("Parts: " + "; ".join(f"{i} {_step(one)}" for i, one in enumerate(self.steps, 1)) + ".")
         tops = ((i, x.ranked[0], x.emotions[x.ranked[0]]) for i, x in enumerate(self.looks, 1))
         looks = ", ".join(f"{i} {name} {p:.2f}" for i, name, p in tops)
-        out.append(f"Looks: {looks}. Over all: {_look(self.overall)}.")
+        out.append(f"Looks: {looks}. Over all: {look_words(self.overall)}.")
+        out.append(self.step_words())
         return " ".join(out) + "\n"
+
+    def step_words(self) -> str:
+        """What each part brings, as it stands in ``words``."""
+        return f"Parts: {'; '.join(map(_step, PLACES, self.steps))}."
 
     def event_words(self, e: Event) -> str:
         """A movement as it stands in ``words``."""
@@ -278,18 +282,20 @@ def _strongest(events: Sequence[Event], most: int = TOLD) -> tuple[Event, ...]:
     return tuple(sorted(moves, key=lambda e: (e.onset, e.au)))
 
 
-def _step(one: Step) -> str:
-    said = []
-    for word, events in (("is", one.there), ("begins", one.begins), ("ends", one.ends), ("holds", one.holds)):
-        new = word in ("is", "begins")
-        names = [f"AU{e.au}" + f" {e.peak:.1f}" * new + f" {e.side}" * (e.side != "both" and word != "holds")
-                 + " short" * (e.short and word == "begins") for e in events]
-        said += [f"{word} {', '.join(names)}"] * bool(names)
+def _step(place: str, one: Step) -> str:
+    """A part as a caption tells it: each movement with what it does, in that order. Every item names its part, and no
+    word for a part is part of one for what a movement does: a small language model finds its place by these."""
+    said = ["rest"] * (place == PLACES[0] and not one.there)
+    for does, events in (("is", one.there), ("on", one.begins), ("off", one.ends), ("still", one.holds)):
+        new = does in ("is", "on")
+        said += [f"AU{e.au} {does}" + f" {e.peak:.1f}" * new + f" {e.side}" * (new and e.side != "both")
+                 + " short" * (e.short and does == "on") for e in events]
     said += ["blinks"] * one.blinks + [f"turns {TURNS[axis][way > 0]}" for axis, way in one.turns]
-    return ", ".join(said) or "none"
+    return ", ".join(f"{place} {what}" for what in said or ["no change"])
 
 
-def _look(x: Look) -> str:
+def look_words(x: Look) -> str:
+    """A look as it stands in ``Clip.words``: its two most probable emotions, valence, arousal."""
     first, second = x.ranked[:2]
     return (f"{first} {x.emotions[first]:.2f}, {second} {x.emotions[second]:.2f}, "
             f"{_tenth(x.valence)}, {_tenth(x.arousal)}")

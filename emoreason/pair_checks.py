@@ -92,7 +92,7 @@ def _looks(text: str) -> list[str]:
 
 @cache
 def _comparatives() -> tuple[tuple[re.Pattern[str], str], ...]:
-    from emoreason.data_pipeline.questions import COMPARATIVES
+    from emoreason.data_pipeline.question_words import COMPARATIVES
 
     return tuple((re.compile(rf"\b{re.escape(text)}\b"), e) for e, texts in COMPARATIVES.items() for text in texts)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emoreason import engines
-from emoreason.checks import Checked, check, shares
+from emoreason.checks import Checked, check
 from emoreason.clip_moments import about, asked, spans
 from emoreason.engines import Completion, Engine, Request
 from emoreason.errors import UserError
@@ -259,9 +259,8 @@ class Reasoner:
         from emoreason.engines import grammar
 
         known = [e.intensities() for s in subjects if (e := self._evidence(s)) is not None]
-        levels = {a: max(one[a] for one in known) for a in known[0]} if len(known) == len(subjects) else None
-        form = grammar.explanation(levels, spans=None if clip is None else spans(question, clip),
-                                   shares=shares(self._readings(subjects, question)))
+        form = grammar.about(known if len(known) == len(subjects) else (), self._readings(subjects, question),
+                             None if clip is None else spans(question, clip))
         return Request(tuple(turns), media, grammar.TOKENS if held or clip else MAX_TOKENS, grammar=form)
 
     def measured(self, subject: Subject) -> Subject:

@@ -17,7 +17,7 @@ _HYPOTHETICAL = re.compile(
     r"in (?:fear|anger|sadness|disgust|surprise|happiness|contempt))\b")
 
 # Said to be there after all.
-_FULFILLED = re.compile(r"\bthe movements it needs(?= are there)|"
+_FULFILLED = re.compile(r"\bthe movements (?:it|that \w+) needs(?= are there)|"
                         r"\bwould(?= (?:fit|allow|agree with|speak for) it\b| be a start\b)|\bcan(?= be found in\b)|"
                         r", (?:but )?the rest (?:is missing|would not)\b")
 

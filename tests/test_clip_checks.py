@@ -6,7 +6,7 @@ import pytest
 from made import made_clip
 
 from emoreason.clip_checks import check_clip
-from emoreason.schema import Explanation, Observation, render
+from emoreason.schema import Explanation, Observation, closed, render
 
 CLIP = made_clip(aus={12: (1.0, 2.5, 3.0), 4: (0.0, 0.8, 2.0)}, looks=[(0, "neutral"), (1.1, "happiness"), (2.4, "neutral")])
 SMILE = Observation(12, 3.0, "both", True, (1.0, 2.5), "The lip corners are clearly raised")
@@ -57,12 +57,30 @@ def test_what_goes_on_has_begun_before():
     assert not any("AU12" in slip for slip in found(said, clip=clip)[1])
 
 
-def test_a_caption_tells_of_the_strongest_movement_and_of_no_end_that_was_not_seen():
+def test_a_caption_tells_of_what_moves_clearly_in_each_part_and_of_no_end_that_was_not_seen():
     clip = made_clip(aus={12: (1.2, 9.0, 3.0), 4: (0.2, 3.0, 2.0)}, looks=[(0, "neutral")])
     said = replace(GOOD, observations=(), interpretation="At the start of the video, the brows draw together clearly. Near the end, the frown eases.")
-    assert "does not tell of AU12, the strongest movement" in found(said, clip=clip)[1]
+    slips = found(said, clip=clip)[1]
+    assert "does not tell of AU12, 3.1 at its strongest" in slips and "tells nothing of part 3" in slips
+    assert not any("AU4" in s or "nothing of part 4" in s for s in slips)
+    later = made_clip(aus={12: (2.2, 9.0, 3.0), 4: (0.2, 3.0, 2.0)}, looks=[(0, "neutral")])
+    begun = "<think>Interpretation: At first, the brows draw together clearly. As the video goes on, the brows are still knitted."
+    assert check_clip(closed(begun), later).slips == ()  # what begins later may still be told
+    assert "does not tell of AU12, 3.1 at its strongest" in check_clip(closed(f"{begun} In the middle, the face hardly changes."), later).slips
     said = replace(said, interpretation="As the video progresses, a smile forms. Near the end, the smile fades.")
     assert "tells AU12 of part 4" in found(said, clip=clip)[1]
+
+
+def test_what_is_doubted_is_short_or_of_a_speaking_mouth():
+    clip = made_clip(aus={12: (1.0, 2.5, 3.0), 4: (0.5, 0.8, 2.0)}, looks=[(0, "neutral")])
+
+    def told(text):
+        return [s for s in found(replace(GOOD, observations=(), interpretation=text), clip=clip)[1] if s.startswith(("calls", "puts"))]
+
+    apex = {e.au: f"{e.apex:.1f}" for e in clip.events}
+    assert told(f"AU12 at {apex[12]} seconds lasts less than half a second, so it is uncertain.") == ["calls AU12 short"]
+    assert told(f"AU4 flashes by at {apex[4]} seconds in under half a second; that is too short to be sure.") == []
+    assert told("The person seems to speak, which moves AU12 as well.") == ["puts AU12 down to speech"]
 
 
 def test_one_movement_does_not_begin_in_two_parts():
@@ -120,7 +138,7 @@ def test_sentences_that_do_not_hold(text, slip):
 
 
 @pytest.mark.parametrize("text", [
-    "At the start of the video, the brows are slightly knitted; then the frown eases. In the middle of the video, the smile fades.",
+    "At the start of the video, the brows are slightly knitted; then the frown eases. As the video progresses, a smile forms. In the middle of the video, the smile fades. Near the end, the face hardly changes.",
     "Towards the end of the video, the expression stays as it is.",
     "AU4 comes first, at 0.0 seconds, and AU12 last, at 1.0 seconds.",
     f"It goes from neutral to happy at about {CLIP.peak:.1f} seconds and back.", f"The look builds up to about {CLIP.peak:.1f} seconds.",

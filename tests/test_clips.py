@@ -18,6 +18,7 @@ from emoreason.data_pipeline.clip_caption import caption
 from emoreason.data_pipeline.clip_frames import key_times
 from emoreason.data_pipeline.clip_text import ask_clip, write_clip
 from emoreason.data_pipeline.courses import ClipFacts
+from emoreason.data_pipeline.grammar import Plain
 from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.sampling import random_clip
 from emoreason.facenet import FaceNet, FaceNetConfig
@@ -122,11 +123,24 @@ def test_the_parts_are_told_as_they_were_measured():
     assert [e.au for e in second.begins] == [4, 12] and not second.there and not second.holds
     assert [e.au for e in third.ends] == [12] and [e.au for e in last.ends] == [1]
     said = clip.words()
-    assert re.search(r"Parts: 1 is AU1 2\.\d, blinks; 2 begins AU4 \d\.\d, AU12 \d\.\d; 3 ends AU12; 4 ends AU1\.", said), said
+    assert re.search(r"Parts: beginning AU1 is 2\.\d, beginning blinks; next AU4 on \d\.\d, next AU12 on \d\.\d; "
+                     r"middle AU12 off; end AU1 off\.", said), said
     still = made_clip(aus={4: (-1.0, 9.0, 3.0)})
     assert [[e.au for e in step.holds] for step in still.steps] == [[], [4], [4], [4]]
     told = caption(ClipFacts(still), random.Random(0))
     assert len(re.findall(r"\bstill\b", told)) == 3 and "no clear change" not in told
+
+
+def test_a_caption_by_itself_is_of_the_parts_that_stand_before_it():
+    rng = Plain(3, 6.0)
+    for _ in range(20):
+        [(asked, answer)] = clip_talks.captioned(rng)
+        x = parse(answer)
+        assert not x.observations and x.emotion in asked.split("Parts:")[0]
+        parts = asked.split("Parts:")[1].split("\n")[0].split(";")
+        told = re.split(r"(?<=\.) ", x.interpretation)[1:]
+        assert len(told) == len(parts) == 4
+        assert [("blink" in part) for part in parts] == [bool(re.search("blink", one)) for one in told]
 
 
 def test_a_part_is_judged_by_itself_and_change_is_told():

@@ -377,7 +377,7 @@ def test_the_engine_places_media_as_the_model_does():
 def test_a_confidence_stays_near_the_probability(nano, shares, figure, fits):
     text = (f"<think>Key observations: The lip corners are raised (AU12, 2.0). Interpretation: It looks happy. Confidence: {figure}. Valence: 0.5. "
             "Arousal: 0.2.</think><answer>happiness</answer>")
-    assert follows(nano.engine.tokenizer, grammar.explanation({12: 2.0}, shares=shares), text) == fits
+    assert follows(nano.engine.tokenizer, grammar.explanation({12: 2.0}, likely=shares), text) == fits
 
 
 def batch_of(batch):

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from emoreason.data_pipeline.clip_talks import written
+from emoreason.data_pipeline.clip_talks import captioned, written
 from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue, random_facts
 from emoreason.data_pipeline.grammar import Plain
 from emoreason.prompts import ASSISTANT, CHAT_TEMPLATE, END, PAD, SPECIAL, USER, evidence_text, note
@@ -36,7 +36,8 @@ class Pretraining:
     """out: folder; start: a checkpoint ("nano" or a folder) whose language model and tokenizer to go on from, none for
     a new one with ``words`` in the vocabulary and hidden, layers, heads, inner as the Llama's sizes; length: tokens of
     a row; batch in rows; steps; lr: peak; seed; skew: how much the text keeps to the first wordings (grammar.Plain);
-    limit_s: finish the schedule within so many seconds; threads: CPU threads."""
+    captions: share of the talks that are a clip's parts and their caption alone; clips: of the others, those about
+    clips; limit_s: finish the schedule within so many seconds; threads: CPU threads."""
 
     out: str
     start: str | None = None
@@ -51,6 +52,8 @@ class Pretraining:
     lr: float = 2e-3
     seed: int = 0
     skew: float = 1.0
+    captions: float = 0.0
+    clips: float = 0.15
     limit_s: float = 1e9
     threads: int = 0
     save_every: int = 200
@@ -61,13 +64,14 @@ def evidence_of(facts: Facts) -> str:
     return evidence_text(facts.aus, facts.emotions, facts.valence, facts.arousal, facts.sides, facts.pose)
 
 
-def talk(rng: random.Random) -> list[tuple[str, str]]:
+def talk(rng: random.Random, captions: float = 0.0, clips: float = 0.15) -> list[tuple[str, str]]:
     """One random talk about a face, two faces or a clip: (user, assistant) texts; the evidence stands before the first
-    question."""
-    draw = rng.random()
-    if draw < 0.15:
+    question. captions, clips as in Pretraining."""
+    if captions and rng.random() < captions:
+        return captioned(rng)
+    if rng.random() < clips:
         return written(rng)
-    if draw < 0.27:
+    if rng.random() < 0.14:
         a, b = random_facts(rng), random_facts(rng)
         question = ask_compare(a, b, rng)
         text = f"First. {evidence_of(a)}Second. {evidence_of(b)}{question.text}"
@@ -102,15 +106,16 @@ def train_tokenizer(words: int, seed: int, talks: int = 6000) -> PreTrainedToken
     return fast
 
 
-def rows(tokenizer: PreTrainedTokenizerFast, length: int, seed: int,
-         skew: float = 1.0) -> Iterator[tuple[list[int], list[int]]]:
-    """Endless (ids, labels) rows of ``length``: talks one after another, labels -100 outside the answers."""
+def rows(tokenizer: PreTrainedTokenizerFast, length: int, seed: int, skew: float = 1.0,
+         **shares: float) -> Iterator[tuple[list[int], list[int]]]:
+    """Endless (ids, labels) rows of ``length``: talks one after another, labels -100 outside the answers. shares as of
+    ``talk``."""
     rng = Plain(seed, skew)
     assistant, end = tokenizer.convert_tokens_to_ids([ASSISTANT, END])
     ids: list[int] = []
     labels: list[int] = []
     while True:
-        more = tokenizer(as_text(talk(rng)))["input_ids"]
+        more = tokenizer(as_text(talk(rng, **shares)))["input_ids"]
         inside = False
         marked = []
         for token in more:
@@ -129,14 +134,16 @@ def rows(tokenizer: PreTrainedTokenizerFast, length: int, seed: int,
 class Stream(torch.utils.data.IterableDataset):
     """Batches of rows from a worker process, each worker with its own seed."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, length: int, batch: int, seed: int, skew: float) -> None:
-        self.tokenizer, self.length, self.batch, self.seed, self.skew = tokenizer, length, batch, seed, skew
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, config: Pretraining, seed: int) -> None:
+        self.tokenizer, self.config, self.seed = tokenizer, config, seed
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         info = torch.utils.data.get_worker_info()
-        source = rows(self.tokenizer, self.length, self.seed + (info.id if info else 0), self.skew)
+        c = self.config
+        source = rows(self.tokenizer, c.length, self.seed + (info.id if info else 0), c.skew, captions=c.captions,
+                      clips=c.clips)
         while True:
-            pairs = [next(source) for _ in range(self.batch)]
+            pairs = [next(source) for _ in range(c.batch)]
             yield torch.tensor([p[0] for p in pairs]), torch.tensor([p[1] for p in pairs])
 
 
@@ -185,7 +192,7 @@ def pretrain(config: Pretraining) -> Path:
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         first, history = state["step"], state.get("history", [])
-    source = Stream(tokenizer, config.length, config.batch, config.seed + 7919 * (first + 1), config.skew)
+    source = Stream(tokenizer, config, config.seed + 7919 * (first + 1))
     stream = torch.utils.data.DataLoader(source, batch_size=None, num_workers=1, prefetch_factor=4)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters, {len(tokenizer)} words, from {first}")
     start, total, seen = time.time(), 0.0, 0

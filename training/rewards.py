@@ -15,9 +15,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from emoreason import scores
-from emoreason.checks import DENIAL, Checked, conclusion, of_one, of_two
+from emoreason.checks import Checked, conclusion, of_one, of_two
 from emoreason.clip_checks import check_clip
 from emoreason.clips import Clip
+from emoreason.consistency import DENIAL
 from emoreason.errors import ParseError
 from emoreason.schema import Explanation, parse
 

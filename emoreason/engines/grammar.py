@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from emoreason.checks import SURE
+from emoreason.checks import SURE, shares
 from emoreason.facs import ACTION_UNITS, EMOTIONS, PRESENT
 from emoreason.schema import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from emoreason.scores import GREY
@@ -52,11 +52,11 @@ EMOTION: {emotions}
 
 def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.0,
                 spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None,
-                shares: Sequence[float] = ()) -> str:
+                likely: Sequence[float] = ()) -> str:
     """The grammar of an explanation. levels: AU -> measured intensity 0-5; then a mark names only measured AUs, as
     ``scores.unsupported`` with this tolerance allows. Without, every AU may be claimed, with an intensity. spans: of a
     clip, AU -> its movements (onset, offset, peak), in seconds and 0-5; a present AU is one of them, with its times to
-    a tenth as ``clips.Clip.words`` tells them. shares: probabilities of the looks that may be concluded; the confidence
+    a tenth as ``clips.Clip.words`` tells them. likely: probabilities of the looks that may be concluded; the confidence
     is near one of them, in steps of .05."""
     known = dict(sorted((levels or {}).items()))
     if spans is not None:
@@ -69,7 +69,7 @@ def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.
         present, gone = [rf"/AU{a}, ([0-4]\.[0-9]|5\.0)(, left|, right)?/" for a in ACTION_UNITS], []
     rules = {"present": present, "absent": gone}
     resting = [a for a in gone if a in AT_REST]
-    sure = [f"{n / 20:.2f}".rstrip("0").rstrip(".") for n in range(21) if any(abs(n / 20 - p) <= SURE for p in shares)]
+    sure = [f"{n / 20:.2f}".rstrip("0").rstrip(".") for n in range(21) if any(abs(n / 20 - p) <= SURE for p in likely)]
     form = _GRAMMAR.format(
         shares=_any(sure) if sure else r"0(\.[0-9][0-9]?)?|1",
         observations=OBSERVATIONS, words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
@@ -79,6 +79,14 @@ def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.
     return form + "".join(
         f'still{a}: first (" " word){{1,{BEFORE}}} " " REST{a} (" " word){{0,{BEFORE}}} " (" "AU{a} absent" "). "\n'
         f"REST{a}: {_words(AT_REST[a])}\n" for a in resting)
+
+
+def about(faces: Sequence[Mapping[int, float]], readings: Sequence[Mapping[str, float]],
+          spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None) -> str:
+    """``explanation`` of what was measured on faces (AU -> intensity; of two the stronger), none where one of them
+    could not be; readings: emotion -> probability of each look that may be concluded; spans of a clip."""
+    levels = {a: max(one[a] for one in faces) for a in faces[0]} if faces else None
+    return explanation(levels, spans=spans, likely=shares(readings))
 
 
 def for_tokenizer(grammar: str, marked: Callable[[str], bool]) -> str:

@@ -1,0 +1,122 @@
+"""Does a text agree with itself? Its words against its marks, its sentences against each other and the conclusion."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from emoreason import scores
+from emoreason.facs import EMOTION_OF_WORD, LETTERS
+from emoreason.remarks import without
+from emoreason.schema import SENTENCE, Explanation, claims, is_negated, mentions
+from emoreason.wording import degree, described, may_want, spoken_aus, wanted
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+DENIAL = "denies its own conclusion"
+DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
+_SIDE = re.compile(r"\b(left|right)\b")
+_LOOKS = re.compile(r"\b(?:overall impression is|leans toward|taken together they look|makes? (?:the|this) face look|"
+                    r"(?:face|expression|clip|this|it) (?:clearly |plainly |most likely |probably )*(?:looks|appears|"
+                    r"reads (?:fairly surely |clearly )?as)) (?:an? )?(\w+)")
+_WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|asks for)|\bfor (\w+), there would have")
+_NO_FIGURE = re.compile(r"\d+\.\d+\.\d+")
+_UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
+_FOR_IT = re.compile(r"(?<!would )\bspeaks? for it\b|\breading rests on\b|\bmain support is\b")
+_FIT_IT = re.compile(r"\bwould (?:fit|agree with|allow|speak for) it\b|\b(?:is|are) too little for it\b|"
+                     r"\bof its signs only\b|\bits main signs can be found\b|\bwould be a start\b")  # the denied look's
+_OPEN = frozenset((25, 26, 27, 43))  # mouth and lids: of many looks, though in no prototype of theirs
+_PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
+_COUNT = re.compile(r"\b(one|two|three|four|five|six|seven|eight) action units? (?:is|are) active: ([^.]*)", re.I)
+DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
+
+
+def itself(x: Explanation) -> list[str]:
+    """One face: what the text says against itself."""
+    away = {o.au for o in x.observations if not o.present}
+    slips = [f"speaks of AU{a}, which it calls absent" for a in sorted(spoken_aus(x.interpretation) & away)]
+    if 12 in x.present and _UNSMILING.search(x.interpretation.lower()):
+        slips.append("sees AU12 and no smile")
+    slips += named_twice(x)
+    slips += [f"counts {n.lower()} action units and names {len(mentions(named))}" for n, named in
+              _COUNT.findall(x.interpretation) if mentions(named) and NUMBERS.index(n.lower()) != len(mentions(named))]
+    slips += others(x, x.interpretation)
+    for look, lacking in filter(None, map(wanted, SENTENCE.split(x.interpretation))):
+        slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
+    if len(x.emotions) == 1:
+        fits = may_want(x.emotions[0]) | (_OPEN if x.emotions[0] != "neutral" else frozenset())
+        slips += _counted(x, _FOR_IT, x.emotions[0], fits)
+    denied = [EMOTION_OF_WORD[w] for w in DENIED.findall(x.interpretation.lower()) if w in EMOTION_OF_WORD]
+    if len(set(denied)) == 1:
+        slips += _counted(x, _FIT_IT, denied[0], may_want(denied[0]) | _OPEN)
+    shares = [int(t) for t in _PERCENT.findall(SENTENCE.split(x.interpretation)[0])]
+    slips += [f"says {n} percent and states {x.confidence}" for n in shares
+              if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
+    wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
+    return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
+
+
+def others(x: Explanation, text: str) -> list[str]:
+    """Verdicts in ``text`` on another look than the one concluded."""
+    looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(text.lower())} - {None, *x.emotions}
+    return [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
+
+
+def _counted(x: Explanation, says_so: re.Pattern, look: str, fits: frozenset[int]) -> list[str]:
+    """Movements that sentences of the interpretation count for a look to which they do not belong."""
+    return [f"counts AU{a} for {look}" for sentence in SENTENCE.split(x.interpretation)
+            if says_so.search(sentence.lower()) for a in sorted(spoken_aus(sentence) - fits)]
+
+
+def named_twice(x: Explanation) -> list[str]:
+    slips = []
+    for sentence in SENTENCE.split(x.interpretation):
+        named = [a for _, _, a in mentions(sentence)]
+        slips += [f"names AU{a} twice in one sentence" for a in sorted({a for a in named if named.count(a) > 1})]
+    return slips
+
+
+def denies(x: Explanation) -> bool:
+    """``scores.denies_itself``, apart from standing remarks."""
+    return scores.denies_itself(replace(x, interpretation=without(x.interpretation)))
+
+
+def repeated(text: str) -> list[str]:
+    """AUs that are observed twice, for the same side and time (the parser takes the first of them); figures with two
+    points."""
+    seen = [(o.au, o.side, o.span) for o in claims(text)]
+    slips = [f"observes AU{a} twice" for a in dict.fromkeys(one[0] for one in seen if seen.count(one) > 1)]
+    return slips + [f"writes {t}, which is no figure" for t in _NO_FIGURE.findall(text)]
+
+
+def twice(x: Explanation) -> list[str]:
+    """Clauses of three words or more that stand twice in one sentence of the interpretation; times and sides may. And
+    sentences that stand twice."""
+    sentences = [s.strip() for s in SENTENCE.split(x.interpretation.lower())]
+    out = [f'says "{s}" twice' for s in dict.fromkeys(sentences) if sentences.count(s) > 1]
+    for sentence in sentences:
+        parts = [p.strip(" .") for p in re.split(r",|;|\band\b", sentence)]
+        again = {p for p in parts if parts.count(p) > 1 and len(p.split()) > 2 and not re.search(r"\d|\bside$", p)}
+        out += [f'says "{p}" twice' for p in sorted(again)]
+    return out
+
+
+def marks(x: Explanation) -> list[str]:
+    """Observations whose words do not go with their mark: of another AU, denied, of another strength or side."""
+    slips = []
+    for o in x.observations:
+        told = described(o.text, o.present)
+        if told and o.au not in told:
+            slips.append(f"describes AU{min(told)} and marks AU{o.au}")
+        elif o.present and not told and is_negated(o.text):
+            slips.append(f"denies AU{o.au} in words and marks it")
+        letter = degree(o.text) if o.present and o.intensity is not None else None
+        if letter and abs(LETTERS[letter] - (o.intensity or 0.0)) > DEGREE:
+            slips.append(f"gives AU{o.au} another strength in words than in figures")
+    return slips + sides(x)
+
+
+def sides(x: Explanation) -> list[str]:
+    """A movement that the words give to one side of the face and the mark to the other."""
+    other = {"left": "right", "right": "left"}
+    return [f"names one side for AU{o.au} and marks the other" for o in x.observations if o.side in other
+            and (said := set(_SIDE.findall(o.text.lower()))) and o.side not in said and other[o.side] in said]
