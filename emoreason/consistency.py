@@ -27,6 +27,11 @@ _FIT_IT = re.compile(r"\bwould (?:fit|agree with|allow|speak for) it\b|\b(?:is|a
 _OPEN = frozenset((25, 26, 27, 43))  # mouth and lids: of many looks, though in no prototype of theirs
 _PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
 _COUNT = re.compile(r"\b(one|two|three|four|five|six|seven|eight) action units? (?:is|are) active: ([^.]*)", re.I)
+# A list of all that is active, as the explanation engine puts it.
+_LISTS = re.compile(r"\baction units? (?:is|are) active:|\bactive (?:is|are) |\bcode of this face is|"
+                    r"\bFACS notation this is|\bof a trace or more:|\bcan be coded as|\bcoder would write|"
+                    r"\blist of active units is|\b(?:is|are) active, \w+ in all", re.I)
+_CODES = re.compile(r"(?:AU|\+)[LR]?(\d+)")  # AU6, AU12; AU6B+R12
 DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 
 
@@ -37,8 +42,13 @@ def itself(x: Explanation) -> list[str]:
     if 12 in x.present and _UNSMILING.search(x.interpretation.lower()):
         slips.append("sees AU12 and no smile")
     slips += named_twice(x)
-    slips += [f"counts {n.lower()} action units and names {len(mentions(named))}" for n, named in
-              _COUNT.findall(x.interpretation) if mentions(named) and NUMBERS.index(n.lower()) != len(mentions(named))]
+    for n, text in _COUNT.findall(x.interpretation):
+        listed = {a for _, _, a in mentions(text)}
+        wrong = bool(listed) and NUMBERS.index(n.lower()) != len(listed)
+        slips += [f"counts {n.lower()} action units and names {len(listed)}"] * wrong
+    for sentence in filter(_LISTS.search, SENTENCE.split(x.interpretation)):
+        if listed := set(map(int, _CODES.findall(sentence))):
+            slips += [f"does not list AU{a}, which it observes" for a in sorted({*x.present} - listed)]
     slips += others(x, x.interpretation)
     for look, lacking in filter(None, map(wanted, SENTENCE.split(x.interpretation))):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
