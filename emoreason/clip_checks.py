@@ -10,7 +10,7 @@ from functools import cache
 from emoreason.checks import GAP, MARGIN, Checked, _words
 from emoreason.clip_moments import COURSE, WHEN, asked, moment, movement, name_of, spans
 from emoreason.clips import PARTS, Clip, Look
-from emoreason.consistency import DENIED, denies, marks, others, repeated, twice
+from emoreason.consistency import DENIAL, DENIED, denies, marks, others, repeated, twice
 from emoreason.courses import Event
 from emoreason.errors import ParseError
 from emoreason.facs import EMOTION_OF_WORD, PRESENT
@@ -64,7 +64,7 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
     slips += [*_unasked(x, question), *_other(x, question), *_verdict(x)]
     slips += _doubted(x, clip)
     if denies(x):
-        slips.append("denies its own conclusion")
+        slips.append(DENIAL)
     return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
 
 

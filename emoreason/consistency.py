@@ -78,6 +78,7 @@ def _counted(x: Explanation, says_so: re.Pattern, look: str, fits: frozenset[int
 
 
 def named_twice(x: Explanation) -> list[str]:
+    """AUs that one sentence of the interpretation names twice."""
     slips = []
     for sentence in SENTENCE.split(x.interpretation):
         named = [a for _, _, a in mentions(sentence)]

@@ -67,7 +67,7 @@ def evidence_of(facts: Facts) -> str:
 def talk(rng: random.Random, captions: float = 0.0, clips: float = 0.15) -> list[tuple[str, str]]:
     """One random talk about a face, two faces or a clip: (user, assistant) texts; the evidence stands before the first
     question. captions, clips as in Pretraining."""
-    if captions and rng.random() < captions:
+    if rng.random() < captions:
         return captioned(rng)
     if rng.random() < clips:
         return written(rng)
