@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 
 from emoreason.data_pipeline.grammar import sentence
+from emoreason.data_pipeline.phrases import PLACE
 from emoreason.data_pipeline.reading import Teller
 from emoreason.schema import Explanation, Observation
+from emoreason.wording import spoken_aus
 
 _HEDGED = re.compile(r"\b(open|guess\w*|low|weak|narrow|doubt|close|just|barely|hard to read|lead|margin|sure|unsure"
                      r"|nearly|behind|undecided|several ways|certain|certainty|level|disagree|mixed|possible)\b")
@@ -28,10 +30,18 @@ def finish(t: Teller, observations: tuple[Observation, ...], said: list[str]) ->
         more = [a for a in f.strongest if a not in named][: 3 - len(observations)]
         gone = [a for a in telling(t) if a not in named][: max(0, 2 - len(observations) - len(more))]
         observations += tuple(t.seen(a) for a in more) + tuple(t.gone(a) for a in gone)
+    observations = cited(t, observations, said)
     text = " ".join(sentence(s) for s in said if s)
     if t.level in ("open", "faint") and not _HEDGED.search(text):
         text += " " + sentence(t.doubt())
     return Explanation(observations, text, f.top, f.confidence, round(f.valence, 1), round(f.arousal, 1))
+
+
+def cited(t: Teller, observations: tuple[Observation, ...], said: list[str]) -> tuple[Observation, ...]:
+    """With what the sentences name and the observations do not: nothing is built on what was not observed."""
+    known = {o.au for o in observations}
+    more = tuple(t.seen(a) for a in sorted(spoken_aus(". ".join(said)) & t.f.present - known, key=PLACE.__getitem__))
+    return observations + more
 
 
 def evidence(t: Teller, most: int = 6, gone: tuple[int, ...] = (),

@@ -11,6 +11,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +22,7 @@ from emoreason.clips import Clip, look_words, pick
 from emoreason.data_pipeline.clip import FPS
 from emoreason.data_pipeline.clip_text import CLIP_KINDS, ask_clip, write_clip
 from emoreason.data_pipeline.courses import ClipFacts
+from emoreason.data_pipeline.questions import Question
 from emoreason.data_pipeline.sampling import random_clip
 from emoreason.facenet import FaceNet
 from emoreason.prompts import evidence_text, note
@@ -30,6 +32,7 @@ from emoreason.schema import render
 LIMITS = ("the face is small in the picture", "the picture is dark", "the picture is blurred",
           "the head is turned far away")
 LONG = 0.35  # of the clips are told to and fro
+LEAN = {"caption": 3, "when": 6, "develop": 3, "events": 2, "part": 3, "at": 2, "read": 3, "still": 4}  # how often
 JITTER = 0.05  # intensity by which readings of real footage waver from frame to frame
 
 
@@ -129,22 +132,43 @@ def talk(facts: ClipFacts, rng: random.Random, turns: int = 1,
 
 
 def written(rng: random.Random) -> list[tuple[str, str]]:
-    """A talk about a made clip in words alone, (user, assistant) texts, for pretraining a language model: the highest
-    intensities and the mean look stand where a picture's evidence does."""
+    """A talk about a made clip in words alone, (user, assistant) texts, for pretraining a language model."""
     facts = random_clip(rng)
-    clip, look = facts.clip, facts.clip.overall
     turns, _ = talk(facts, rng)
-    known = evidence_text(clip.levels, look.emotions, look.valence, look.arousal) + clip.words()
-    return [(known + turns[0]["content"], turns[1]["content"])]
+    return [(_highest(facts.clip) + facts.clip.words() + turns[0]["content"], turns[1]["content"])]
 
 
-def captioned(rng: random.Random) -> list[tuple[str, str]]:
-    """A made clip's parts and their caption alone, as ``written``: how each item becomes a clause of its sentence is
-    learned from many short texts sooner than from few long ones."""
+class Lean(NamedTuple):
+    """A made clip, a question about it, what is asked in full, and the answer."""
+
+    facts: ClipFacts
+    question: Question
+    asked: str
+    answer: str
+
+
+def lean(rng: random.Random, kinds: Sequence[str] = tuple(LEAN)) -> Lean:
+    """A talk about a made clip with no more before the question than what the answer is read from: how each item
+    becomes a part of it is learned from many short texts sooner than from few long ones."""
     facts = random_clip(rng)
-    question = ask_clip(facts, rng, ("caption",))
-    x = replace(write_clip(facts, question, rng), observations=())
-    return [(f"Over all: {look_words(facts.clip.overall)}. {facts.clip.step_words()}\n{question.text}", render(x))]
+    question = ask_clip(facts, rng, rng.choices(kinds, [LEAN[k] for k in kinds]))
+    clip, x = facts.clip, write_clip(facts, question, rng)
+    known = f"Over all: {look_words(clip.overall)}."
+    if question.kind == "caption":
+        known, x = f"{known} {clip.step_words()}\n", replace(x, observations=())
+    elif question.kind in ("develop", "events"):
+        known = f"{known} {clip.told_words()}\n"
+    elif question.kind == "when":
+        known += "\n"
+    else:
+        known = _highest(clip)
+    return Lean(facts, question, known + about(question.text, clip) + question.text, render(x))
+
+
+def _highest(clip: Clip) -> str:
+    """What stands where a picture's evidence does: the highest intensities and the look over all."""
+    look = clip.overall
+    return evidence_text(clip.levels, look.emotions, look.valence, look.arousal)
 
 
 MEASURES = ("aus", "sides", "emotions", "valence", "arousal")

@@ -15,7 +15,7 @@ from emoreason.clips import Clip
 from emoreason.courses import Event
 from emoreason.data_pipeline import clip_words as W
 from emoreason.data_pipeline import sentences as S
-from emoreason.data_pipeline.answer_parts import evidence, support
+from emoreason.data_pipeline.answer_parts import cited, evidence, support
 from emoreason.data_pipeline.clip_caption import caption
 from emoreason.data_pipeline.courses import ClipFacts
 from emoreason.data_pipeline.explain import ask, write
@@ -28,7 +28,8 @@ from emoreason.data_pipeline.refusals import unreadable
 from emoreason.facs import MEASURED_AUS, au
 from emoreason.schema import Explanation, Observation
 
-SMILES = 0.3  # of the questions about when one movement shows, those about a smile: what people ask most
+AGAIN = 0.6  # of the questions about when one movement shows, where one comes more than once, those about such a one
+SMILES = 0.3  # of the others, those about a smile: what people ask most
 # What is asked about clips, and how often.
 CLIP_KINDS = {"read": 4, "caption": 5, "events": 3, "develop": 5, "when": 2, "part": 4, "at": 1, "still": 6}
 
@@ -87,7 +88,12 @@ def ask_clip(facts: ClipFacts, rng: random.Random, kinds: Sequence[str] = tuple(
     number, emotion, topic, values = None, None, None, {}
     if kind == "when":
         moving = [e.au for e in clip.told]
-        number = 12 if voice.chance(SMILES) else rng.choice(moving if moving and voice.chance(0.7) else MEASURED_AUS)
+        again = [a for a, each in clip.spans.items() if len(each) > 1]
+        if again and voice.chance(AGAIN):
+            number = rng.choice(again)
+        else:
+            some = moving if moving and voice.chance(0.7) else MEASURED_AUS
+            number = 12 if voice.chance(SMILES) else rng.choice(some)
         values = {"n": str(number), "name": UNIT_NAMES.get(number, au(number).name)}
         names, does = NAMED.get(number, ((), ()))
         if names and voice.chance(0.4):
@@ -157,6 +163,7 @@ def _moment(facts: ClipFacts, question: Question, voice: Voice) -> Explanation:
     t = Teller(f, rng, voice)
     seen = evidence(t)
     said = [t.verdict(), _development(voice, clip) if question.kind == "read" else "", *support(t, 2)]
+    seen = cited(t, seen, said)
     mine = [e for e in clip.during(time, time) if e.au in {o.au for o in seen}]
     return _timed(_explained(seen, [*said, *_doubts(voice, mine)], f), clip, time, time)
 
@@ -231,8 +238,8 @@ _WHEN = pool("AU{a}, the {name}, shows from {x} to {y} seconds and is strongest 
 _WHEN_LASTS = pool("AU{a}, the {name}, begins at {x} seconds and still shows when the clip ends",
                    "the {name} (AU{a}) shows from {x} seconds to the end of the clip",
                    "from {x} seconds on AU{a} is there until the clip ends")
-_WHEN_MORE = pool("it comes {n} times in all", "there are {n} such movements in the clip",
-                  "it returns, {n} times in all")
+_WHEN_OFTEN = pool("AU{a}, the {name}, shows {n} times, {often}{spans} seconds, and is strongest at {z}",
+                   "the {name} (AU{a}) comes {n} times, {often}{spans} seconds, with its peak at {z}")
 _WHEN_BLINK = pool("the eyes close only in a blink, near {x} seconds",
                    "apart from a blink at {x} seconds, the eyes stay open", "there is just a blink, at {x} seconds")
 _WHEN_NOT = pool("the {name} does not show at any time", "at no time is the {name} active",
@@ -248,9 +255,12 @@ def _when(v: Voice, clip: Clip, a: int, events: Sequence[Event], count: int, sta
     if not events:
         return v.say(_WHEN_NOT if stated else _WHEN_EDGE, **words)
     e = max(events, key=lambda e: e.peak)
-    text = v.say(_WHEN_LASTS if clip.lasts(e) else _WHEN, **words, x=f"{e.onset:.1f}", y=f"{e.offset:.1f}",
-                 z=f"{e.apex:.1f}")
-    return text if count == 1 else text + "; " + v.say(_WHEN_MORE, n=str(count))
+    words["z"] = f"{e.apex:.1f}"
+    if count > 1:
+        spans = v.listed([f"from {one.onset:.1f} to {one.offset:.1f}" for one in events])
+        often = "most clearly " * (count > len(events))
+        return v.say(_WHEN_OFTEN, **words, n=str(count), often=often, spans=spans)
+    return v.say(_WHEN_LASTS if clip.lasts(e) else _WHEN, **words, x=f"{e.onset:.1f}", y=f"{e.offset:.1f}")
 
 
 def _development(v: Voice, clip: Clip) -> str:

@@ -357,7 +357,7 @@ KNOWN: tuple[tuple[str, frozenset[int], frozenset[int], Pool],
 ))
 STRENGTH = {
     "weak": pool("all of this stays [slight|weak|mild]", "the movements are [slight|weak] ones",
-                 "the expression is a [slight|mild] one", "the strength is low throughout",
+                 "the expression is a [slight|mild] one", "the strength is low all over the face",
                  "the movements remain close to rest",
                  "it is a [weak|faint] form of the look", "nothing here goes beyond a slight degree"),
     "strong": pool("the movements are strong", "the expression is an intense one", "the muscles pull hard here",

@@ -146,8 +146,13 @@ def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:
 
 
 def _words(x: Explanation, levels: Mapping[int, float]) -> list[str]:
-    return [f"speaks of AU{a}, which is not there" for a in sorted(spoken_aus(x.interpretation))
-            if levels.get(a, 5.0) < scores.GREY]
+    """AUs that the interpretation builds on and that are not there, or are there and no observation gives them."""
+    seen, slips = {o.au for o in x.observations}, []
+    for a in sorted(spoken_aus(x.interpretation)):
+        there = levels.get(a, 5.0) >= scores.GREY
+        slips += [f"speaks of AU{a}, which it does not observe"] * (a in levels and there and a not in seen)
+        slips += [f"speaks of AU{a}, which is not there"] * (not there)
+    return slips
 
 
 def _figures(x: Explanation, levels: Iterable[tuple[int, float]]) -> list[str]:

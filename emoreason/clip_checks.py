@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from emoreason.checks import GAP, MARGIN, Checked, _words
-from emoreason.clip_moments import COURSE, WHEN, asked, moment, movement, name_of, spans
+from emoreason.clip_moments import WHEN, asked, moment, movement, name_of, spans
 from emoreason.clips import PARTS, Clip, Look
 from emoreason.consistency import DENIAL, DENIED, denies, marks, others, repeated, twice
 from emoreason.courses import Event
@@ -33,6 +33,7 @@ _STATES = ((re.compile(r"\b(?:mouth is|lips are) closed\b"), frozenset((25, 26, 
 _TIMED = re.compile(r"\d\.\d(?! of 5)|\b(?:throughout|beginning to end|all along|at any time|at no time|to list|"
                     r"whole clip|keeps|stays|never enough|on its edge|begins as|at first|ends|start|in the middle|"
                     r"goes on|progresses|(?:beginning|start|end) of)\b", re.I)
+_ASKS_COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
 _NO_COURSE = re.compile(r"\bmove|\bwould\b|\b(?:has|have|had) to\b|^turn\b", re.I)  # of what is there, or is missing
 _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time|back|still|same|steady|always|never|"
                      r"(?<!as a )whole|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|stays?|"
@@ -44,6 +45,8 @@ SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 _EVENT = (re.compile(rf"\b(?:from|between|begins at) ({SECONDS})"),
           re.compile(rf"\b(?:(?:from|between) {SECONDS} (?:to|and)|gone after) ({SECONDS})"),
           re.compile(rf"\b(?:strongest at|peaks at|its peak at) ({SECONDS})"))
+_SPAN = re.compile(rf"\bfrom ({SECONDS}) to ({SECONDS})")
+_OFTEN = re.compile(r"\b(\d+) times\b")
 _BRIEF = re.compile(r"\b(AU\d+) at [0-9.]+ seconds lasts less than half|\bshort (AU\d+)|\b(AU\d+) flashes by")
 _SPOKEN = re.compile(r"\bwith speaking\b|\bto speak, which moves\b|\bspeech rather than\b")
 _TIME = re.compile(r"(?<![\w.])(\d+\.\d+)(\s*(?:s\b|seconds?\b))?")
@@ -85,7 +88,7 @@ def _elsewhere(x: Explanation, clip: Clip, question: str) -> list[str]:
 def _unasked(x: Explanation, question: str) -> list[str]:
     """A question about the course that is answered by denying a look, or by something that knows no time."""
     words = re.findall("[a-z]+", question.lower())
-    if x.emotion is None or not COURSE.search(question) or any(w in EMOTION_OF_WORD for w in words):
+    if x.emotion is None or not _ASKS_COURSE.search(question) or any(w in EMOTION_OF_WORD for w in words):
         return []
     found = DENIED.search(SENTENCE.split(x.interpretation.lower())[0])
     slips = [f"denies {EMOTION_OF_WORD.get(found[1], found[1])}, which was not asked about"] if found else []
@@ -136,6 +139,13 @@ def _times(x: Explanation, clip: Clip, question: str) -> list[str]:
         known = [*[clip.peak] * (not named), *map(float, re.findall(r"\d+(?:\.\d+)?", question))]
         known += [t for e in mine for t in (e.onset, e.apex, e.offset)]
         times = [None if found is None else float(found[1]) for found in (p.search(sentence) for p in _EVENT)]
+        spans = [(float(a), float(b), None) for a, b in _SPAN.findall(sentence)]
+        if len(spans) > 1:
+            slips += [f"says {a:.1f} to {b:.1f} s, when that does not happen" for a, b, _ in spans
+                      if not any(_at((a, b, None), e) for e in mine)]
+            times = [None, None, times[2]]
+        if (often := _OFTEN.search(sentence)) and named and int(often[1]) != sum(e.au in named for e in clip.events):
+            slips.append(f"says that it comes {often[1]} times")
         if len(stated := [t for t in times if t is not None]) > 1 and not any(_at(times, e) for e in mine):
             slips.append(f"says {' and '.join(f'{t:.1f}' for t in stated)} s, which are not of one movement")
         slips += [f"speaks of {t} s, when that does not happen" for t, unit in _TIME.findall(sentence)

@@ -6,12 +6,11 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from emoreason.clips import PARTS, Clip, Look
-from emoreason.courses import Event
+from emoreason.clips import PARTS, Clip, Look, look_words
+from emoreason.courses import CLOSED, Event
 from emoreason.facs import MEASURED_AUS, au
 
-WHEN = re.compile(r"\b(?:when|what time|how long|timeline|over time)\b", re.I)
-COURSE = re.compile(r"\b(?:when\b|chang|develop|timeline|over (?:the clip|time)\b|events?\b|move)", re.I)
+WHEN = re.compile(r"\b(?:when|what time|how long|timeline|over time|occurs?)\b", re.I)
 SHOWN = 4  # events of one movement that are told
 
 _START = re.compile(r"\b(?:at|in) (?:the |its )?(?:very )?(?:start|begin\w*|first\b|outset)|\bfirst frames\b", re.I)
@@ -75,25 +74,24 @@ def spans(question: str, clip: Clip, slack: float = 0.0) -> dict[int, list[tuple
 
 
 def about(question: str, clip: Clip) -> str:
-    """The line before a question about a time or a part (what was measured then), about when one movement shows (when
-    it does), or about the course (what begins first and last, how the look goes); empty before any other question."""
+    """The line before a question: what was measured at the time or in the part that it names, of the one movement that
+    it asks the time of, or else of the whole: what begins first and last, what shows when its look shows most."""
     if found := moment(question, clip):
         part, low, high = found
-        when = f"{low:.1f} s in part {part + 1}" if low == high else f"part {part + 1}"
-        moves = ", ".join(f"AU{e.au} {e.peak:.1f}" for e in clip.during(low, high)) or "none"
-        return f"Asked: {when}: {moves}. Look {_said(clip.looks[part])}.\n"
+        when = f"{low:.1f} s in " if low == high else ""
+        return f"Asked: {when}part {part + 1}: {_moves(clip, low, high)}. Look {look_words(clip.looks[part])}.\n"
     if meant := movement(question):
         return f"Asked: {'; '.join(_course_of(a, clip) for a in sorted(meant))}.\n"
-    if not COURSE.search(question) or not clip.told:
-        return ""
-    first, last = clip.told[0], clip.told[-1]
-    looks = ", ".join(clip.looks[i].ranked[0] for i in (0, clip.part(clip.peak), -1))
-    return (f"Asked: first AU{first.au} {first.onset:.1f}, last AU{last.au} {last.onset:.1f}, most {clip.peak:.1f}. "
-            f"Looks {looks}.\n")
+    part = clip.part(clip.peak)
+    looks = ", ".join(clip.looks[i].ranked[0] for i in (0, part, -1))
+    ends = zip(("first", "last"), (*clip.told[:1], *clip.told[-1:]), strict=False)
+    order = "".join(f"{name} AU{e.au} {e.onset:.1f}, " for name, e in ends)
+    most = f"most {clip.peak:.1f} s in part {part + 1}: {_moves(clip, clip.peak, clip.peak)}"
+    return f"Asked: {order}{most}. Looks {looks}.\n"
 
 
-def _said(look: Look) -> str:
-    return f"{look.ranked[0]} {look.emotions[look.ranked[0]]:.2f}"
+def _moves(clip: Clip, low: float, high: float) -> str:
+    return ", ".join(clip.move_words(e) for e in clip.during(low, high)) or "none"
 
 
 def shown(a: int, clip: Clip) -> tuple[int, list[Event]]:
@@ -103,12 +101,15 @@ def shown(a: int, clip: Clip) -> tuple[int, list[Event]]:
 
 
 def _course_of(a: int, clip: Clip) -> str:
-    """A movement's strongest event and the times of the others, or how far it stayed below one."""
+    """A movement's events, how often it comes and when the strongest does, or how far it stayed below one."""
     count, events = shown(a, clip)
     if not count:
-        return f"AU{a} none, at most {clip.levels[a]:.1f}"
+        blinks = f", a blink {clip.blinks[0].apex:.1f}" if a == CLOSED and clip.blinks else ""
+        return f"AU{a} none, at most {clip.levels[a]:.1f}{blinks}"
     most = max(events, key=lambda e: e.peak)
-    end = "to the end" if clip.lasts(most) else f"gone {most.offset:.1f}"
-    also = ", ".join(f"{e.peak:.1f} {e.onset:.1f}-{e.offset:.1f}" for e in events if e is not most)
-    more = f", {count} times, also {also}" if also else ""
-    return f"AU{a} {most.peak:.1f} from {most.onset:.1f} top {most.apex:.1f} {end}{more}"
+    if count > 1:
+        often = f"{count} times, strongest {most.apex:.1f}"
+    else:
+        end = "lasts to the end" if clip.lasts(most) else f"gone {most.offset:.1f}"
+        often = f"once begins {most.onset:.1f} peaks {most.apex:.1f} {end}"
+    return f"{', '.join(map(clip.move_words, events))}; {often}"

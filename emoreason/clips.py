@@ -238,12 +238,7 @@ class Clip:
         """The measured course of the clip, as the lines before a question."""
         head = f"Clip {self.duration:.1f} s"
         head += "".join(f", no face {a:.1f}-{b:.1f} s" for a, b in self.away[:3]) + "."
-        events = "; ".join(map(self.event_words, self.told)) or "none"
-        out = [head, f"Events: {events}."]
-        if self.told:
-            part = self.part(self.peak)
-            then = ", ".join(f"AU{e.au} {e.peak:.1f}" for e in self.during(self.peak, self.peak)) or "none"
-            out.append(f"Most at {self.peak:.1f} s in part {part + 1}, {self.looks[part].ranked[0]}: {then}.")
+        out = [head, self.told_words()]
         if self.blinks:
             out.append(f"Blinks: {', '.join(f'{b.apex:.1f}' for b in self.blinks[:4])}.")
         if self.turns:
@@ -259,15 +254,23 @@ class Clip:
         """What each part brings, as it stands in ``words``."""
         return f"Parts: {'; '.join(map(_step, PLACES, self.steps))}."
 
+    def told_words(self) -> str:
+        """The movements that are told, as they stand in ``words``."""
+        return f"Events: {'; '.join(map(self.event_words, self.told)) or 'none'}."
+
     def event_words(self, e: Event) -> str:
         """A movement as it stands in ``words``."""
         first, last = self.part(e.onset) + 1, self.part(e.offset) + 1
         parts = f"part {first}" if first == last else f"parts {first}-{last}"
         always = self.starts(e) and self.lasts(e)
         marks = [(always, "throughout"), (not always, parts), (self.starts(e) and not always, "from the start"),
-                 (self.lasts(e) and not always, "to the end"), (e.side != "both", e.side), (e.short, "short"),
-                 (e.speech, "speaking")]
-        more = "".join(f" {word}" for is_so, word in marks if is_so)
+                 (self.lasts(e) and not always, "to the end")]
+        return self.move_words(e, *(word for is_so, word in marks if is_so))
+
+    def move_words(self, e: Event, *marks: str) -> str:
+        """A movement with its strength, its time, and what marks it."""
+        own = ((e.side != "both", e.side), (e.short, "short"), (e.speech, "speaking"))
+        more = "".join(f" {word}" for word in (*marks, *(word for is_so, word in own if is_so)))
         return f"AU{e.au} {e.peak:.1f} {e.onset:.1f}-{e.offset:.1f} top {e.apex:.1f}{more}"
 
 

@@ -21,7 +21,8 @@ _LOOKS = re.compile(r"\b(?:overall impression is|leans toward|taken together the
 _WOULD = re.compile(r"\bto look (\w+), [^.]* would have|\b(\w+) (?:would need|asks for)|\bfor (\w+), there would have")
 _NO_FIGURE = re.compile(r"\d+\.\d+\.\d+")
 _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
-_FOR_IT = re.compile(r"(?<!would )\bspeaks? for it\b|\breading rests on\b|\bmain support is\b")
+_FOR_IT = re.compile(r"(?<!would )\bspeaks? for it\b|\breading rests on\b|\bmain support is\b|"
+                     r"\b(?:reads|looks|leans)\b[^,;]*, mainly because of\b")
 _FIT_IT = re.compile(r"\bwould (?:fit|agree with|allow|speak for) it\b|\b(?:is|are) too little for it\b|"
                      r"\bof its signs only\b|\bits main signs can be found\b|\bwould be a start\b")  # the denied look's
 _OPEN = frozenset((25, 26, 27, 43))  # mouth and lids: of many looks, though in no prototype of theirs

@@ -13,6 +13,7 @@ from emoreason.facs import EMOTION_OF_WORD, PRESENT, PROTOTYPES, prototype_suppo
 from emoreason.schema import Explanation, find_aus, is_negated
 
 GREY = 0.5  # below this intensity an AU may be called absent; from here to PRESENT either word is tolerated
+_POSSIBLE = re.compile(r"\b(?:is not|cannot be) ruled out\b")
 
 
 def unsupported(x: Explanation, intensities: Mapping[int, float], tolerance: float = 1.0) -> list[int]:
@@ -116,9 +117,9 @@ def abstention(x: Explanation | None, wanted: bool) -> float:
 
 def denies_itself(x: Explanation) -> bool:
     """Whether the interpretation denies the conclusion: a negated clause with one of its words ("it looks sad, so
-    sadness does not fit")."""
+    sadness does not fit"); what is not ruled out is not denied."""
     words = {w for w, e in EMOTION_OF_WORD.items() if e in x.emotions and e != "neutral"}
-    for clause in re.split(r"[.;:!?]|,", x.interpretation.lower()):
+    for clause in re.split(r"[.;:!?]|,", _POSSIBLE.sub("", x.interpretation.lower())):
         if is_negated(clause) and words & set(re.findall(r"[a-z]+", clause)):
             return True
     return False

@@ -33,6 +33,7 @@ HAPPY = measured({12: 3.0, 6: 2.0}, {"happiness": 0.8, "neutral": 0.2})
 SAD = measured({15: 2.5, 1: 2.0}, {"sadness": 0.7, "neutral": 0.3})
 TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretation: {said} Confidence: {sure}.</think>"
         "<answer>{look}</answer>")
+BOTH = TEXT.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks rise (AU6, 2.0).")
 
 
 @pytest.mark.parametrize(("said", "sure", "look", "slip"), [
@@ -70,9 +71,16 @@ TEXT = ("<think>Key observations: The lip corners rise (AU12, 3.0). Interpretati
     ("It looks happy.", 0.3, "happiness", "confidence"),
 ])
 def test_one_face(said, sure, look, slip):
-    found = check(TEXT.format(said=said, sure=sure, look=look), [HAPPY])
+    found = check(BOTH.format(said=said, sure=sure, look=look), [HAPPY])
     assert found.unsupported == () and found.fails == (slip is not None)
     assert slip is None or slip in found.slips[0]
+
+
+def test_what_is_built_on_is_observed():
+    said = {"sure": 0.8, "look": "happiness", "said": "It looks happy because the cheeks are raised."}
+    assert check(TEXT.format(**said), [HAPPY]).slips == ("speaks of AU6, which it does not observe",)
+    assert not check(BOTH.format(**said), [HAPPY]).fails
+    assert not check(TEXT.format(**said | {"said": "It looks happy; raised cheeks would add to it."}), [HAPPY]).fails
 
 
 def test_a_wrong_claim_and_broken_text_fail():
@@ -209,14 +217,15 @@ def test_too_weak(level, fails):
     ("How sure are you?", "Fairly sure: about 80 percent for happiness.", None),
     ("How sure are you?", "Fairly sure: about 55 percent for happiness.", "says 55 percent"),
     ("How sure are you?", "It looks happy because the lip corners are raised.", "how sure"),
-    ("Which AUs are active?", "It looks happy.", "leaves out AU6"),
+    ("Which AUs are active?", "It looks happy.", "leaves out AU25"),
     ("Which AUs are there in the mouth?", "It looks happy.", None),
     ("What do you see?", "It looks happy.", None),
     ("What do you see?", "The smile looks genuine: the cheeks rise together with the lip corners.", "about a smile"),
     ("Is this smile genuine?", "The smile looks genuine: the cheeks rise together with the lip corners.", None),
 ])
 def test_what_was_asked(question, said, slip):
-    slips = check(TEXT.format(said=said, sure=0.8, look="happiness"), [HAPPY], question).slips
+    face = measured({12: 3.0, 6: 2.0, 25: 2.0}, {"happiness": 0.8, "neutral": 0.2})
+    slips = check(BOTH.format(said=said, sure=0.8, look="happiness"), [face], question).slips
     assert slip in " ".join(slips) if slip else not slips
 
 

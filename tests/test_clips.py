@@ -11,6 +11,7 @@ import pytest
 from made import made_clip
 from PIL import Image
 
+from emoreason.clip_moments import movement
 from emoreason.clips import FRAMES, TOLD, Clip, pick
 from emoreason.courses import Event
 from emoreason.data_pipeline import clip_talks
@@ -41,7 +42,7 @@ def test_words_say_what_was_measured():
     assert "Blinks: 3.0" in words and "AU43" not in words and "AU6" not in words
     assert "1 neutral" in words and "2 happiness" in words and "4 neutral" in words
     assert clip.levels[12] == pytest.approx(3.0, abs=0.15) and clip.levels[6] < 1
-    assert 0.5 < clip.peak < 2.0 and re.search(r"Most at [01]\.\d s in part [12], happiness: AU12 3\.[01]\.", words)
+    assert 0.5 < clip.peak < 2.0
 
 
 def test_ends_turns_and_gaps_are_told():
@@ -134,13 +135,25 @@ def test_the_parts_are_told_as_they_were_measured():
 def test_a_caption_by_itself_is_of_the_parts_that_stand_before_it():
     rng = Plain(3, 6.0)
     for _ in range(20):
-        [(asked, answer)] = clip_talks.captioned(rng)
+        _, _, asked, answer = clip_talks.lean(rng, ("caption",))
         x = parse(answer)
         assert not x.observations and x.emotion in asked.split("Parts:")[0]
         parts = asked.split("Parts:")[1].split("\n")[0].split(";")
         told = re.split(r"(?<=\.) ", x.interpretation)[1:]
         assert len(told) == len(parts) == 4
         assert [("blink" in part) for part in parts] == [bool(re.search("blink", one)) for one in told]
+
+
+def test_a_lean_talk_holds_every_time_that_its_answer_tells():
+    rng, seen = Plain(4, 6.0), 0
+    for _ in range(150):
+        _, question, asked, answer = clip_talks.lean(rng)
+        if question.kind == "when" and not movement(question.text):  # misspelt
+            continue
+        seen += 1
+        told = set(re.findall(r"\d+\.\d(?=0-|0 s\b| seconds)", answer))
+        assert told <= set(re.findall(r"\d+\.\d", asked)), (asked, answer)
+    assert seen > 140
 
 
 def test_a_part_is_judged_by_itself_and_change_is_told():

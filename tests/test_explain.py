@@ -83,7 +83,7 @@ def test_length_and_number_of_observations(many):
     for facts, q, x in many:
         if x.emotion is None:
             continue
-        assert len(x.observations) <= (22 if q.kind == "aus" else 7)
+        assert len(x.observations) <= (22 if q.kind == "aus" else 8)
         assert len(x.observations) >= min(2, len(facts.present | facts.absent))
         if q.kind in ("why", "read"):
             lengths.append(len(render(x).split()))

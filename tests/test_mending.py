@@ -120,13 +120,14 @@ def test_an_au_is_observed_once():
     ("The cheeks are not raised (AU5 absent).", "describes AU6"), ("The cheeks are not raised (AU6 absent).", None),
     ("The cheeks are slightly raised although the lip corners are not pulled up (AU6, 1.9).", None)])
 def test_the_words_of_an_observation_go_with_its_mark(seen, slip):
-    found = check(GOOD.replace("The lip corners rise (AU12, 3.0).", seen), [LEFT]).slips
+    found = check(GOOD.replace("The lip corners rise (AU12, 3.0).", seen).replace(", as the lip corners are raised", ""), [LEFT]).slips
     assert [slip] * (slip is not None) == [slip for s in found if slip in s] and len(found) == (slip is not None)
 
 
 @pytest.mark.parametrize(("said", "question", "slip"), [
     ("It looks happy; the cheeks are raised.", "Why?", "calls absent"),
     ("It looks happy because of AU12, AU25 and AU12.", "Why?", "twice"),
+    ("The face most likely reads as happiness, mainly because of the raised inner brows.", "Why?", "counts AU1 for happiness"),
     ("The strongest is the lip corner puller at 4.6.", "Why?", "4.6"),
     ("The strongest is the lip corner puller at 3.0.", "Why?", None),
     ("The smile stays at the mouth.", "Why?", None),

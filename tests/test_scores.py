@@ -133,6 +133,7 @@ def test_conversational_completions_are_read():
 def test_a_denied_conclusion_is_noticed():
     assert scores.denies_itself(explain({1: 2}, interpretation="The face looks sad, so sadness does not fit."))
     assert not scores.denies_itself(explain({1: 2}, interpretation="It looks sad, so anger does not fit. No rival is near."))
+    assert not scores.denies_itself(explain({1: 2}, interpretation="Sadness is not ruled out, it comes first."))
 
 
 def test_stray_aus():

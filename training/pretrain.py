@@ -21,7 +21,8 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from emoreason.data_pipeline.clip_talks import captioned, written
+from emoreason.data_pipeline.clip_talks import lean as lean_talk
+from emoreason.data_pipeline.clip_talks import written
 from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue, random_facts
 from emoreason.data_pipeline.grammar import Plain
 from emoreason.prompts import ASSISTANT, CHAT_TEMPLATE, END, PAD, SPECIAL, USER, evidence_text, note
@@ -36,7 +37,7 @@ class Pretraining:
     """out: folder; start: a checkpoint ("nano" or a folder) whose language model and tokenizer to go on from, none for
     a new one with ``words`` in the vocabulary and hidden, layers, heads, inner as the Llama's sizes; length: tokens of
     a row; batch in rows; steps; lr: peak; seed; skew: how much the text keeps to the first wordings (grammar.Plain);
-    captions: share of the talks that are a clip's parts and their caption alone; clips: of the others, those about
+    lean: share of the talks that are about a clip, with what the answer needs alone; clips: of the others, those about
     clips; limit_s: finish the schedule within so many seconds; threads: CPU threads."""
 
     out: str
@@ -52,7 +53,7 @@ class Pretraining:
     lr: float = 2e-3
     seed: int = 0
     skew: float = 1.0
-    captions: float = 0.0
+    lean: float = 0.0
     clips: float = 0.15
     limit_s: float = 1e9
     threads: int = 0
@@ -64,11 +65,12 @@ def evidence_of(facts: Facts) -> str:
     return evidence_text(facts.aus, facts.emotions, facts.valence, facts.arousal, facts.sides, facts.pose)
 
 
-def talk(rng: random.Random, captions: float = 0.0, clips: float = 0.15) -> list[tuple[str, str]]:
+def talk(rng: random.Random, lean: float = 0.0, clips: float = 0.15) -> list[tuple[str, str]]:
     """One random talk about a face, two faces or a clip: (user, assistant) texts; the evidence stands before the first
-    question. captions, clips as in Pretraining."""
-    if rng.random() < captions:
-        return captioned(rng)
+    question. lean, clips as in Pretraining."""
+    if rng.random() < lean:
+        short = lean_talk(rng)
+        return [(short.asked, short.answer)]
     if rng.random() < clips:
         return written(rng)
     if rng.random() < 0.14:
@@ -140,7 +142,7 @@ class Stream(torch.utils.data.IterableDataset):
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         info = torch.utils.data.get_worker_info()
         c = self.config
-        source = rows(self.tokenizer, c.length, self.seed + (info.id if info else 0), c.skew, captions=c.captions,
+        source = rows(self.tokenizer, c.length, self.seed + (info.id if info else 0), c.skew, lean=c.lean,
                       clips=c.clips)
         while True:
             pairs = [next(source) for _ in range(c.batch)]

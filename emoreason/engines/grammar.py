@@ -14,6 +14,7 @@ from emoreason.schema import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from emoreason.scores import GREY
 
 OBSERVATIONS, WORDS, SENTENCES = 8, 18, 6
+LONG = 96  # tokens of a sentence about a clip, which may tell four spans of time; of a picture two thirds of it
 BEFORE, AFTER = 10, 12  # words around the one that denies
 TOKENS = 1024  # enough for an untrained model too, which goes to most of these limits letter by letter
 # Words of which a denial needs one: to begin with, later, and later where only one AU is at rest in that way.
@@ -32,8 +33,8 @@ absent: denial " (" ABSENT "). "
 denial: FIRST_DENIAL (" " word){{1,{words}}} | first (" " word){{0,{before}}} " " DENIAL (" " word){{0,{after}}}
 first[max_tokens=6]: /[A-Z][a-z]*,?/
 word[max_tokens=6]: /[a-z][a-z'-]*,?/
-sentence[max_tokens=64]: SENTENCE
-further[max_tokens=64]: FURTHER
+sentence[max_tokens={sentence}]: SENTENCE
+further[max_tokens={sentence}]: FURTHER
 share: " Confidence: " SHARE
 affect: " Valence: " AFFECT " Arousal: " AFFECT
 end: "</think>" "<answer>" answer "</answer>"
@@ -72,6 +73,7 @@ def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.
     sure = [f"{n / 20:.2f}".rstrip("0").rstrip(".") for n in range(21) if any(abs(n / 20 - p) <= SURE for p in likely)]
     form = _GRAMMAR.format(
         shares=_any(sure) if sure else r"0(\.[0-9][0-9]?)?|1",
+        sentence=LONG if spans is not None else LONG * 2 // 3,
         observations=OBSERVATIONS, words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
         kinds=" | ".join([k for k, marks in rules.items() if marks] + [f"still{a}" for a in resting]),
         present=" | ".join(present) or '"-"', absent=_words([f"AU{a} absent" for a in gone]) or '"-"',
