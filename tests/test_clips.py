@@ -27,6 +27,7 @@ from emoreason.facs import MEASURED_AUS
 from emoreason.media import as_media
 from emoreason.schema import parse, render
 from emoreason.training import rewards
+from emoreason.wording import spoken_aus
 
 
 def test_the_peak_shows_the_look_of_the_whole():
@@ -154,6 +155,13 @@ def test_a_lean_talk_holds_every_time_that_its_answer_tells():
         told = set(re.findall(r"\d+\.\d(?=0-|0 s\b| seconds)", answer))
         assert told <= set(re.findall(r"\d+\.\d", asked)), (asked, answer)
     assert seen > 140
+
+
+def test_what_an_answer_about_a_moment_builds_on_is_observed():
+    rng = Plain(3, 2.0)
+    for _ in range(300):
+        x = parse(clip_talks.lean(rng, ("read", "at")).answer)
+        assert spoken_aus(x.interpretation) <= {o.au for o in x.observations}, render(x)
 
 
 def test_a_part_is_judged_by_itself_and_change_is_told():

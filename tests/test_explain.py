@@ -15,6 +15,7 @@ from emoreason.data_pipeline.variety import SAMPLE, measure, of_sentences, sente
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.records import Evidence
 from emoreason.schema import find_aus, parse, render
+from emoreason.wording import spoken_aus
 
 SENTENCE = re.compile(r"(?<=[.!?])\s(?=[A-Z])")
 
@@ -89,6 +90,11 @@ def test_length_and_number_of_observations(many):
             lengths.append(len(render(x).split()))
     assert 60 <= sum(lengths) / len(lengths) <= 130
     assert sorted(lengths)[-len(lengths) // 50] <= 150
+
+
+def test_what_is_built_on_is_observed(many):
+    for _, _, x in many:
+        assert spoken_aus(x.interpretation) <= {o.au for o in x.observations}, render(x)
 
 
 def test_all_present_units_are_listed(many):
