@@ -28,7 +28,7 @@ def main() -> None:
     print(f"whole answer: median {np.median(whole):.2f} s, longest {whole.max():.2f} s, "
           f"{sum(a.retried for a in made)} of {len(made)} drawn again")
     torch.set_num_threads(1)
-    net, x = reasoner.model.model.encoder.facenet, torch.randn(1, 1, 64, 64)
+    net, x = reasoner.eyes.encoder.facenet, torch.randn(1, 1, 64, 64)
     with torch.inference_mode():
         for name, read in (("one view", net), ("with the mirror image", net.mirrored)):
             taken = []

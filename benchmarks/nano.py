@@ -15,14 +15,13 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import torch
 
 from emoreason import scores
+from emoreason.engines import Request
 from emoreason.errors import ParseError
 from emoreason.eval import stats
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.media import Media
-from emoreason.prompts import ASSISTANT, IMAGE, USER
 from emoreason.reason import MAX_TOKENS, Reasoner
 from emoreason.schema import Explanation, parse
 
@@ -34,23 +33,19 @@ QUESTIONS = ("What does this face show, and why?", "Why does this face look sad?
 def answers(reasoner: Reasoner, greys: np.ndarray, questions: list[str], batch: int = 32) -> list[tuple]:
     """(text, explanation or None, AU -> intensity, emotion probabilities) for each face (N, 64, 64) uint8."""
     out = []
-    tokenizer = reasoner.processor.tokenizer
     for at in range(0, len(greys), batch):
         crops = [cv2.resize(g, (128, 128), interpolation=cv2.INTER_CUBIC) for g in greys[at:at + batch]]
         media = [Media(None, cv2.cvtColor(c, cv2.COLOR_GRAY2RGB)[None]) for c in crops]
-        texts = [f"{USER}{IMAGE}{q}{ASSISTANT}" for q in questions[at:at + batch]]
-        inputs = reasoner.processor(images=[[m] for m in media], text=texts, padding=True).to(reasoner.model.device)
-        with torch.inference_mode():
-            ids = reasoner.model.generate(**inputs, max_new_tokens=MAX_TOKENS, do_sample=False,
-                                          pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id)
-        evidence = reasoner.model.evidence(inputs["pixel_values"])
-        for row, e in zip(ids[:, inputs["input_ids"].shape[1]:], evidence, strict=True):
-            text = tokenizer.decode(row, skip_special_tokens=True)
+        turns = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": q}]}
+                 for q in questions[at:at + batch]]
+        made = reasoner.engine.generate([Request((t,), (m,), MAX_TOKENS) for t, m in zip(turns, media, strict=True)])
+        for m, text in zip(media, (c.text for c in made), strict=True):
             try:
                 x: Explanation | None = parse(text)
             except ParseError:
                 x = None
-            out.append((text, x, e.intensities(), e.emotions[0]))
+            seen = reasoner.eyes.look(m).evidence
+            out.append((text, x, seen.intensities(), seen.emotions[0]))
     return out
 
 

@@ -151,7 +151,7 @@ def perception(path: str, rounds: int, loop: int) -> None:
 
 def reading(path: str, rounds: int, loop: int) -> None:
     """The whole way from a file to AU courses, against detecting and reading in every frame by itself."""
-    net = Reasoner.load("nano").model.model.encoder.facenet
+    net = Reasoner.load("nano").eyes.encoder.facenet
     few = video.sample(path, count=loop, max_side=tracks.SIDE).images
 
     def course() -> int:

@@ -32,7 +32,7 @@ from emoreason.schema import render
 LIMITS = ("the face is small in the picture", "the picture is dark", "the picture is blurred",
           "the head is turned far away")
 LONG = 0.35  # of the clips are told to and fro
-LEAN = {"caption": 3, "when": 6, "develop": 3, "events": 2, "part": 3, "at": 2, "read": 3, "still": 4}  # how often
+LEAN = {"caption": 4, "when": 5, "develop": 3, "events": 2, "part": 4, "at": 4, "read": 4, "still": 4}  # how often
 JITTER = 0.05  # intensity by which readings of real footage waver from frame to frame
 
 

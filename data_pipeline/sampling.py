@@ -114,8 +114,8 @@ def _placed(rng: random.Random, aus: dict[int, float], sides: dict[int, str], em
 
 
 def random_clip(rng: random.Random, fps: float = 10.0) -> ClipFacts:
-    """A made clip: one or two random faces, in a long one up to five, rise from rest, hold and fall, with blinks and a
-    drifting head."""
+    """A made clip: one or two random faces, in a long one up to five, in some always the same one, rise from rest, hold
+    and fall, with blinks and a drifting head."""
     long = rng.random() < 0.25
     seconds = rng.uniform(8.0, 25.0) if long else rng.uniform(1.0, 8.0)
     times = np.arange(max(4, round(seconds * fps))) / fps
@@ -124,12 +124,12 @@ def random_clip(rng: random.Random, fps: float = 10.0) -> ClipFacts:
     sides, tone = np.zeros((n, k)), np.tile([0.0, -0.1], (n, 1))
     looks = np.tile([0.79 if e == "neutral" else 0.03 for e in EMOTIONS], (n, 1))
     lag = np.array([rng.uniform(0.0, 0.25) for _ in range(k)])
-    at = rng.uniform(-0.8, 0.3 * seconds)
+    at, same = rng.uniform(-0.8, 0.3 * seconds), random_facts(rng) if rng.random() < 0.4 else None
     for _ in range(rng.choice((2, 3, 4, 5) if long else (0, 1, 1, 1, 2, 2))):
         if at > seconds - 0.4:
             break
         length = rng.uniform(0.2, 0.6) if rng.random() < 0.15 else rng.uniform(0.8, 3.0)
-        _show(random_facts(rng), at, at + length, lag, times, (aus, sides, looks, tone))
+        _show(same or random_facts(rng), at, at + length, lag, times, (aus, sides, looks, tone))
         at += length + rng.uniform(0.0, 4.0 if long else 1.2)
     for _ in range(rng.randint(0, 3)):
         blink = rng.uniform(0, seconds)

@@ -39,6 +39,7 @@ _COURSE = re.compile(r"\d\.\d|\b(?:first|then|later|until|throughout|moment|time
                      r"(?<!as a )whole|all along|over the clip|gives way|beg[iu]n\w*|start\w*|end(?:s|ed)?|stays?|"
                      r"(?<!to )chang\w*|keeps?|kept|turns?|peak\w*|returns?|holds?|lasts?|comes?(?! close| next)|goes|"
                      r"appears?|fades?|shift\w*|develop\w*)\b", re.I)
+_ASKS_CHANGE = re.compile(r"^(?!.*\bdescri).*(?:\bchang|\bdevelop|\blook go)", re.I)
 _OF_A_PART = re.compile(r"\b(?:at first|ends?|seconds|later|throughout|all along|starts?|begins|beginning)\b")
 SECONDS = r"[0-9]+(?:\.[0-9]+)?"
 # When one movement begins, ends and is strongest.
@@ -64,7 +65,7 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
     slips += [*repeated(text), *twice(x), *marks(x), *_words(x, clip.levels)]
     slips += [*unfounded(x, _then(clip, question), moment=False), *_elsewhere(x, clip, question)]
     slips += [*_times(x, clip, question), *_told(x, clip), *_course(x, clip), *_conclusion(x, asked(question, clip))]
-    slips += [*_unasked(x, question), *_other(x, question), *_verdict(x)]
+    slips += [*_unasked(x, question), *_other(x, question), *_verdict(x), *_unchanged(x, clip, question)]
     slips += _doubted(x, clip)
     if denies(x):
         slips.append(DENIAL)
@@ -97,6 +98,17 @@ def _unasked(x: Explanation, question: str) -> list[str]:
     if WHEN.search(question) and not _TIMED.search(x.interpretation):
         told = None
     return slips if told else [*slips, "does not tell the course"]
+
+
+def _unchanged(x: Explanation, clip: Clip, question: str) -> list[str]:
+    """A question about what changes whose answer leaves out that the look at the end is another than at first."""
+    first, last = (clip.looks[i] for i in (0, -1))
+    a, b = first.ranked[0], last.ranked[0]
+    if (x.emotion is None or not _ASKS_CHANGE.search(question) or moment(question, clip)
+            or min(first.emotions[a] - first.emotions[b], last.emotions[b] - last.emotions[a]) < MARGIN):
+        return []
+    told = {EMOTION_OF_WORD.get(word) for word in re.findall("[a-z]+", x.interpretation.lower())}
+    return [] if {a, b} <= told else [f"does not tell that the look goes from {a} to {b}"]
 
 
 def _verdict(x: Explanation) -> list[str]:

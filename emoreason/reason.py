@@ -269,9 +269,9 @@ class Reasoner:
             return subject
         from emoreason import watch
 
-        temperature = self.eyes.model.config.emotion_temperature
-        net = self.eyes.model.model.encoder.facenet
-        return replace(subject, film=watch.measure(net, subject.track, subject.film, temperature))
+        eyes = self.eyes.encoder
+        temperature = eyes.config.emotion_temperature
+        return replace(subject, film=watch.measure(eyes.facenet, subject.track, subject.film, temperature))
 
     def _evidence(self, subject: Subject) -> Evidence | None:
         if subject.clip is not None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
 
 NEAR = 0.1  # by which a confidence may miss the level that a remark on the doubt belongs to
+CLOSE = 0.05  # the same of a few words on it (", clearly so")
 # Axis of the pose and the degrees from which a remark on it holds: two thirds of those from which it is made.
 TURN = {"yaw": (0, 15.0), "up": (1, 12.0), "down": (1, -12.0), "roll": (2, 10.0)}
 GREY = 0.3  # intensities by which a movement may pass for a slight one
@@ -24,8 +25,8 @@ SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open"
 
 class Case(NamedTuple):
     """When a remark holds. with_, without: AUs that are there and are not; emotion: the conclusion; fit: how far the
-    movements carry it (``Facts.fit``); moving: bounds on its signs' strengths; sure: of the stated confidence;
-    anywhere: ``moving`` holds for a clip too."""
+    movements carry it (``Facts.fit``); moving: bounds on its signs' strengths; sure: of the stated confidence, give or
+    take ``near``; anywhere: ``moving`` holds for a clip too."""
 
     with_: frozenset[int] = frozenset()
     without: frozenset[int] = frozenset()
@@ -33,6 +34,7 @@ class Case(NamedTuple):
     fit: str | None = None
     moving: Callable[[Facts, str], bool] | None = None
     sure: tuple[float, float] | None = None
+    near: float = NEAR
     anywhere: bool = False
 
     def holds(self, x: Explanation, facts: Facts, moment: bool) -> bool:
@@ -42,7 +44,7 @@ class Case(NamedTuple):
             return False
         if self.sure and x.confidence is not None:
             low, high = self.sure
-            if not low - NEAR <= x.confidence <= high + NEAR:
+            if not low - self.near - 1e-6 <= x.confidence <= high + self.near + 1e-6:
                 return False
         if self.anywhere:
             return self.moving is None or self.moving(facts, e)
@@ -81,6 +83,8 @@ def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     for texts, case in rows:
         for template in texts:
             table[template.source] = (*table.get(template.source, ()), case)
+    for level, words in S.CONF.items():
+        table |= {f", {text}": (Case(sure=SURE[level], near=CLOSE),) for text in words}
     return tuple((re.compile(as_pattern(source.lower())), cases) for source, cases in table.items())
 
 

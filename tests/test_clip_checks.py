@@ -163,6 +163,20 @@ def test_the_conclusion_is_that_of_the_part_asked_about():
     assert found(end, "How does it look at 1.8 seconds?")[1] != ()
 
 
+def test_what_changes_is_answered_by_the_looks_at_first_and_at_the_end():
+    clip = made_clip(aus={12: (2.0, 4.0, 3.0)}, looks=[(0, "neutral"), (2.1, "happiness")])
+    smile = Observation(12, 3.0, "both", True, clip.spans[12][0][:2], "The lip corners are clearly raised")
+    x = Explanation((smile,), f"The look builds up to about {clip.peak:.1f} seconds.", clip.overall.ranked[0], round(max(clip.overall.emotions.values()), 2))
+    told = replace(x, interpretation="It begins as neutral and turns happy later.")
+    for question in ("What changes, and when?", "how does the face develop over time"):
+        assert found(x, question, clip)[1] == ("does not tell that the look goes from neutral to happiness",)
+        assert found(told, question, clip)[1] == ()
+    for question in ("When does the smile begin?", "Describe how the face changes.", "What changes at the end?"):
+        assert "does not tell that" not in " ".join(found(x, question, clip)[1])
+    same = made_clip(aus={12: (2.0, 3.0, 3.0)})
+    assert "does not tell that" not in " ".join(found(x, "What changes, and when?", same)[1])
+
+
 def test_text_that_does_not_parse_is_a_problem():
     assert check_clip("It smiles.", CLIP).problem
 

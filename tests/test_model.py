@@ -3,8 +3,9 @@ import pytest
 import tiny
 import torch
 
+from emoreason.encoder import hat, order_in_rows, spread
 from emoreason.media import Media, token_count
-from emoreason.model import EmoReasonForConditionalGeneration, hat, order_in_rows, spread
+from emoreason.model import EmoReasonForConditionalGeneration
 from emoreason.records import CROP
 
 

@@ -37,7 +37,8 @@ def main() -> None:
                 print(f"Not parsed ({answer.problem}): {answer.text}\n")
                 continue
             claims = " ".join(f"{o.text} {mark(o)}." for o in x.observations)
-            doubt = f" — not supported: {', '.join(f'AU{a}' for a in answer.unsupported)}" if answer.unsupported else ""
+            slips = [*(f"claims AU{a}" for a in answer.unsupported), *answer.slips]
+            doubt = f" — marked: {'; '.join(slips)}" if slips else ""
             sure = "" if x.confidence is None else f" {x.confidence:.0%}"
             print(f"{claims} *{x.interpretation}* **{x.emotion or 'no reading'}{sure}**{doubt}\n")
 

@@ -21,9 +21,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
+from emoreason.encoder import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS
-from emoreason.model import OPENAI_DATASET_MEAN, OPENAI_DATASET_STD
 from emoreason.training.clip_texts import negatives, positive, prompts
 from emoreason.training.interrupt import Interrupt
 from emoreason.training.models import load_part

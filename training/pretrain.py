@@ -38,7 +38,8 @@ class Pretraining:
     a new one with ``words`` in the vocabulary and hidden, layers, heads, inner as the Llama's sizes; length: tokens of
     a row; batch in rows; steps; lr: peak; seed; skew: how much the text keeps to the first wordings (grammar.Plain);
     lean: share of the talks that are about a clip, with what the answer needs alone; clips: of the others, those about
-    clips; limit_s: finish the schedule within so many seconds; threads: CPU threads."""
+    clips; compared: of the rest, those about two faces; limit_s: finish the schedule within so many seconds; threads:
+    CPU threads."""
 
     out: str
     start: str | None = None
@@ -55,6 +56,7 @@ class Pretraining:
     skew: float = 1.0
     lean: float = 0.0
     clips: float = 0.15
+    compared: float = 0.14
     limit_s: float = 1e9
     threads: int = 0
     save_every: int = 200
@@ -65,15 +67,15 @@ def evidence_of(facts: Facts) -> str:
     return evidence_text(facts.aus, facts.emotions, facts.valence, facts.arousal, facts.sides, facts.pose)
 
 
-def talk(rng: random.Random, lean: float = 0.0, clips: float = 0.15) -> list[tuple[str, str]]:
+def talk(rng: random.Random, lean: float = 0.0, clips: float = 0.15, compared: float = 0.14) -> list[tuple[str, str]]:
     """One random talk about a face, two faces or a clip: (user, assistant) texts; the evidence stands before the first
-    question. lean, clips as in Pretraining."""
+    question. lean, clips, compared as in Pretraining."""
     if rng.random() < lean:
         short = lean_talk(rng)
         return [(short.asked, short.answer)]
     if rng.random() < clips:
         return written(rng)
-    if rng.random() < 0.14:
+    if rng.random() < compared:
         a, b = random_facts(rng), random_facts(rng)
         question = ask_compare(a, b, rng)
         text = f"First. {evidence_of(a)}Second. {evidence_of(b)}{question.text}"
@@ -143,7 +145,7 @@ class Stream(torch.utils.data.IterableDataset):
         info = torch.utils.data.get_worker_info()
         c = self.config
         source = rows(self.tokenizer, c.length, self.seed + (info.id if info else 0), c.skew, lean=c.lean,
-                      clips=c.clips)
+                      clips=c.clips, compared=c.compared)
         while True:
             pairs = [next(source) for _ in range(c.batch)]
             yield torch.tensor([p[0] for p in pairs]), torch.tensor([p[1] for p in pairs])

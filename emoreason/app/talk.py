@@ -43,7 +43,7 @@ def evidence_of(reasoner: Reasoner, session: Session, medium: int) -> Evidence |
         return reasoner.eyes.look(Media.of(subject.image, subject.track)).evidence
     measured = reasoner.measured(subject)
     if measured is not subject:
-        maps = stage.peak_maps(measured, reasoner.eyes.model.model.encoder.facenet.read)
+        maps = stage.peak_maps(measured, reasoner.eyes.encoder.facenet.read)
         found = at_peak(loaded.with_subject(measured), measured)
         session.media[medium] = replace(found, maps={**loaded.maps, session.chosen[medium]: maps})
     return measured.film.clip.summary if measured.film and measured.film.clip else None

@@ -1,4 +1,4 @@
-"""Rows of one batch under transformers' generate: each with its own temperature, seed, length, grammar, reader."""
+"""One batch on its way to texts: each row with its own temperature, seed, length, grammar, reader."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from tokenizers.decoders import DecodeStream
 from torch import Tensor
-from transformers import LogitsProcessor, StoppingCriteria
-from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
 
-from emoreason.engines import Completion, Request
+from emoreason.engines import Completion, OnText, Request
 from emoreason.engines.grammar import for_tokenizer
+from emoreason.engines.spec import Spec
+from emoreason.errors import UserError
 
 
 class Row:
@@ -27,12 +27,12 @@ class Row:
         if self.matcher is not None and request.begun:
             self.matcher.consume_tokens(tokenizer(request.begun, add_special_tokens=False)["input_ids"])
         self.reader = DecodeStream(skip_special_tokens=True)
-        self.draw: torch.Generator | None = None
-        if request.temperature > 0:
-            self.draw = torch.Generator().manual_seed(request.seed)
-            self.warpers: list[Any] = [TemperatureLogitsWarper(float(request.temperature))]
-            if request.top_p < 1:
-                self.warpers.append(TopPLogitsWarper(request.top_p))
+        self.draw = torch.Generator().manual_seed(request.seed) if request.temperature > 0 else None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the likeliest token need not be the next one."""
+        return self.draw is not None or self.matcher is not None
 
     def choose(self, scores: Tensor) -> Tensor:
         """Next-token scores (V,) with all but what may come next at -inf."""
@@ -40,10 +40,8 @@ class Row:
             scores = scores.masked_fill(~self._allowed(len(scores)).to(scores.device), -torch.inf)
         if self.draw is None:
             return scores
-        row = scores.float().cpu()[None]
-        for warp in self.warpers:
-            row = warp(None, row)
-        token = int(torch.multinomial(row.softmax(-1)[0], 1, generator=self.draw))
+        shares = nucleus(scores.float().cpu() / self.request.temperature, self.request.top_p)
+        token = int(torch.multinomial(shares, 1, generator=self.draw))
         out = torch.full_like(scores, -torch.inf)
         out[token] = 0
         return out
@@ -66,7 +64,7 @@ class Row:
         self.ids.append(token)
         if self.matcher is not None:
             self.matcher.consume_token(token)
-        piece = self.reader.step(self.tokenizer._tokenizer, token)
+        piece = self.reader.step(self.tokenizer.backend_tokenizer, token)
         if piece and self.on_text is not None and not self.on_text(piece):
             self.finish = "cancelled"
         elif len(self.ids) >= self.request.max_tokens:
@@ -78,31 +76,62 @@ class Row:
         return Completion(text, self.prompt_tokens, len(self.ids), self.finish or "length")
 
 
-class Chooser(LogitsProcessor):
-    """Lets each row that needs it choose for itself; greedy rows without a grammar stay as they are."""
-
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        special = [i for i, r in enumerate(self.rows) if not r.finish and (r.draw is not None or r.matcher is not None)]
-        if special:
-            scores = scores.clone()
-            for i in special:
-                scores[i] = self.rows[i].choose(scores[i])
-        return scores
+def nucleus(scores: Tensor, top_p: float) -> Tensor:
+    """Probabilities (V,) of scores (V,), those outside the smallest set of tokens that holds ``top_p`` at 0, as
+    transformers' TopPLogitsWarper keeps them (Holtzman et al. 2020)."""
+    shares = scores.softmax(-1)
+    if top_p >= 1:
+        return shares
+    ranked, order = shares.sort()
+    out = ranked.cumsum(-1) <= 1 - top_p
+    out[-1] = False
+    return torch.zeros_like(shares).index_copy_(0, order, ranked.masked_fill(out, 0)) / ranked[~out].sum()
 
 
-class Watcher(StoppingCriteria):
-    """Hands each row its token, and says which rows are over."""
+class BatchEngine:
+    """What the engines of this process share: a batch of prompts, padded on the left, and its rows. ends: the tokens
+    that end a text; limit: tokens of a prompt and its text at most, None for any number."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        self.rows = rows
+    native = False
+    sends_to: str | None = None
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
-        last = input_ids[:, -1].tolist()
-        over = [bool(r.finish) or r.push(t) for r, t in zip(self.rows, last, strict=True)]
-        return torch.tensor(over, device=input_ids.device)
+    def __init__(self, tokenizer: Any, spec: Spec, ends: frozenset[int], limit: int | None) -> None:
+        self.tokenizer, self.spec, self.name, self.ends, self.limit = tokenizer, spec, spec.name, ends, limit
+
+    def generate(self, requests: Sequence[Request], on_text: OnText | None = None) -> list[Completion]:
+        """See ``Engine.generate``. A batch that does not fit into the GPU's memory is halved."""
+        return self._generate(list(requests), list(range(len(requests))), on_text) if requests else []
+
+    def _generate(self, requests: list[Request], numbers: list[int], on_text: OnText | None) -> list[Completion]:
+        try:
+            inputs, counts = self._inputs(requests)
+            rows = [Row(r, self.tokenizer, self.ends, c, _reader(on_text, n))
+                    for r, c, n in zip(requests, counts, numbers, strict=True)]
+            self._check_length(max(counts), max(c + r.max_tokens for c, r in zip(counts, requests, strict=True)))
+            with torch.inference_mode():
+                self._write(inputs, rows)
+            return [row.completion() for row in rows]
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            if len(requests) == 1:
+                raise UserError(f"{self.name} does not fit into the GPU's memory with this request; take a smaller "
+                                f"model, #dtype=bfloat16, or #device=cpu") from None
+        half = len(requests) // 2
+        return (self._generate(requests[:half], numbers[:half], on_text)
+                + self._generate(requests[half:], numbers[half:], on_text))
+
+    def _check_length(self, prompt: int, longest: int) -> None:
+        if self.limit is not None and longest > self.limit:
+            raise ValueError(f"the conversation has {prompt} tokens and the answer may have {longest - prompt}, but "
+                             f"{self.name} takes {self.limit} in all; shorten it or start a new one")
+
+    def _inputs(self, requests: list[Request]) -> tuple[dict[str, Tensor], list[int]]:
+        """The prompts, padded on the left, with their ``attention_mask``; and the tokens of each."""
+        raise NotImplementedError
+
+    def _write(self, inputs: dict[str, Tensor], rows: Sequence[Row]) -> None:
+        """Give each row its tokens until all are over."""
+        raise NotImplementedError
 
 
 def matcher(tokenizer: Any, grammar: str) -> Any:
@@ -120,6 +149,15 @@ def matcher(tokenizer: Any, grammar: str) -> Any:
 
 @lru_cache(maxsize=4)
 def _words(tokenizer: Any) -> Any:
-    import llguidance.hf
+    """llguidance's tokenizer, as ``llguidance.hf`` makes it, which imports transformers."""
+    import llguidance
+    from tokenizers import Tokenizer
 
-    return llguidance.hf.from_tokenizer(tokenizer)
+    plain = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+    plain.no_padding()
+    plain.no_truncation()
+    return llguidance.LLTokenizer(plain.to_str(), eos_token=tokenizer.eos_token_id)
+
+
+def _reader(on_text: OnText | None, number: int) -> Callable[[str], bool] | None:
+    return None if on_text is None else lambda piece: on_text(number, piece)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from emoreason.engines.local import HubEngine, NativeEngine
+from emoreason.engines.reading import ReadingEngine
 from emoreason.engines.spec import Spec
 from emoreason.errors import UserError
+
+if TYPE_CHECKING:
+    from emoreason.engines.local import HubEngine, NativeEngine
 
 NANO = Path(__file__).parent.parent / "assets" / "nano"
 LARGE = 1_000_000_000  # parameters from which a language model runs in bfloat16 on a GPU unless told otherwise
 
 
-def load_local(spec: Spec, device: str | None = None) -> NativeEngine | HubEngine:
+def load_local(spec: Spec, device: str | None = None) -> ReadingEngine | HubEngine:
     """``nano``, a folder made by training here (or of an adapter to one), ``hf:NAME`` or a folder of such a model.
 
     Raises UserError when it cannot be had."""
@@ -29,22 +33,32 @@ def load_local(spec: Spec, device: str | None = None) -> NativeEngine | HubEngin
             raise UserError(f"the bundled model is missing at {folder}; reinstall emoreason")
         raise UserError(f"model {spec.name!r} is neither 'nano' nor a folder with a config.json; for a model of "
                         f"Hugging Face write hf:{spec.name}")
+    ours = spec.kind == "local" and _kind(folder) == "emoreason"
+    if ours and device == "cpu" and spec.lora is None and spec.dtype in (None, "float32"):
+        with suppress(OSError, KeyError, ValueError, RuntimeError, TypeError):  # what is wrong with it is said below
+            from emoreason.engines.direct import DirectEngine
+
+            return DirectEngine(folder, replace(spec, name=given))
     try:
-        if spec.kind == "local" and _kind(folder) == "emoreason":
-            model, tokenizer = load_checkpoint(folder)
-            engine: NativeEngine | HubEngine = NativeEngine(with_lora(model, spec), tokenizer, spec)
-            text = engine.model.model.language_model
-            text.to(_dtype(spec, device, text))
-            engine.model.lm_head.to(text.dtype)
-            engine.model.tie_weights()
-        else:
-            engine = _load_hub(spec)
-            engine.model.to(_dtype(spec, device, engine.model))
-        engine.model.to(device)
+        engine = load_native(folder, spec, device) if ours else _load_hub(spec, device)
     except torch.cuda.OutOfMemoryError:
         raise UserError(f"{spec.name} does not fit into the GPU's memory; take a smaller model, #dtype=bfloat16, or "
                         "#device=cpu") from None
     engine.name = given
+    return engine
+
+
+def load_native(folder: Path, spec: Spec, device: str = "cpu") -> NativeEngine:
+    """A folder made here, on transformers. Raises UserError where it does not fit."""
+    from emoreason.engines.local import NativeEngine
+
+    model, tokenizer = load_checkpoint(folder)
+    engine = NativeEngine(with_lora(model, spec), tokenizer, spec)
+    text = engine.model.model.language_model
+    text.to(_dtype(spec, device, text))
+    engine.model.lm_head.to(text.dtype)
+    engine.model.tie_weights()
+    engine.model.to(device)
     return engine
 
 
@@ -107,11 +121,13 @@ def with_lora(model: Any, spec: Spec) -> Any:
     return adapted.merge_and_unload() if spec.merge else adapted.get_base_model()
 
 
-def _load_hub(spec: Spec) -> HubEngine:
+def _load_hub(spec: Spec, device: str) -> HubEngine:
     import logging
 
     import transformers
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+
+    from emoreason.engines.local import HubEngine
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
@@ -119,10 +135,12 @@ def _load_hub(spec: Spec) -> HubEngine:
         sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
         family = transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
         readers = transformers.AutoProcessor if sees else transformers.AutoTokenizer
-        return HubEngine(with_lora(family.from_pretrained(spec.name, dtype="auto"), spec),
-                         readers.from_pretrained(spec.name), spec, sees)
+        engine = HubEngine(with_lora(family.from_pretrained(spec.name, dtype="auto"), spec),
+                           readers.from_pretrained(spec.name), spec, sees)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as e:
         raise UserError(f"model hf:{spec.name} cannot be loaded: {' '.join(str(e).split())[:300]}") from None
+    engine.model.to(_dtype(spec, device, engine.model)).to(device)
+    return engine
 
 
 def pick_device(device: str | None) -> str:

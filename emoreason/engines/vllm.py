@@ -19,7 +19,7 @@ import torch
 
 from emoreason.engines import Completion, OnText, Request
 from emoreason.engines.grammar import for_tokenizer
-from emoreason.engines.loading import is_ours, load_local, without_adapter
+from emoreason.engines.loading import NANO, is_ours, load_native, without_adapter
 from emoreason.engines.local import NativeEngine, chats
 from emoreason.engines.spec import Spec
 from emoreason.errors import UserError
@@ -146,9 +146,7 @@ def load_vllm(spec: Spec) -> VLLMEngine:
         raise UserError("vLLM finds no GPU here; take the same model without 'vllm:', which runs on a CPU")
     ours, given, spec = None, spec.name, without_adapter(spec)
     if is_ours(spec):
-        local = load_local(Spec("local", spec.name, lora=spec.lora), "cpu")
-        assert isinstance(local, NativeEngine)
-        ours = local
+        ours = load_native(NANO if spec.name == "nano" else Path(spec.name), Spec("local", spec.name, lora=spec.lora))
     engine = VLLMEngine(spec, ours)
     engine.name = given
     return engine
