@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from emoreason import engines
-from emoreason.clip_moments import asked, spans
+from emoreason.clip_moments import asked, series, spans
 from emoreason.data_pipeline.clip_talks import unpacked
 from emoreason.engines import Request, grammar
 from emoreason.mending import Attempt, mend
@@ -42,7 +42,7 @@ def held(row: Mapping[str, Any]) -> Request:
     if row["course"] is not None:
         clip, question = unpacked(row["course"]), row["prompt"][-1]["content"].rpartition("\n")[2]
         form = grammar.about([clip.summary.intensities()], [look.emotions for look in asked(question, clip)],
-                             spans(question, clip))
+                             spans(question, clip), series(question, clip))
     else:
         faces = [one["aus"] for one in seen["pair"]] if "pair" in seen else [json.loads(row["measured"])]
         faces = [{int(a): float(v) for a, v in face.items()} for face in faces]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
 
 GAP = "tells nothing of part"
+_QUOTED = re.compile(r'^says "(.+?)", which is not so$')
 MARGIN = 0.15  # a conclusion this much less probable than the best reading: a slip
 SURE = 0.075  # a confidence further than this from the probability: a slip
 SLANT = 0.5  # intensities by which a side that a mark names must be the stronger one
@@ -123,7 +124,8 @@ def of_two(text: str, x: Explanation, faces: Sequence[Facts], question: str) -> 
 
 def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
     """Where in the text the first sentence that does not hold begins, in characters, by what ``check`` says of the text
-    up to each. A confidence is blamed on its own figure, anything else that no one sentence says on the whole
+    up to each. Words that only what comes later belies ("the reading is clear", of a low confidence) are wrong where
+    they stand; a confidence is blamed on its own figure, anything else that no one sentence says on the whole
     interpretation; text that does not parse is wrong from the start."""
     x, text = found.explanation, found.text
     if x is None:
@@ -133,11 +135,24 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
         begun = check(closed(text[:end]))
         if begun.problem is None and begun.fails:
             return start
+    low = text.lower()
+    quoted = [low.index(m[1]) for slip in found.slips if (m := _QUOTED.search(slip)) and m[1] in low]
+    if quoted:
+        return max((s for s in starts if s <= min(quoted)), default=0)
     denials = [s for s in SENTENCE.split(x.interpretation) if denies(replace(x, interpretation=s))]
     if denials and denials[0] in text:
         return len(text[:text.index(denials[0])].rstrip())  # the space before a word is the word's
     own = all("confidence" in slip for slip in found.slips)
     return max(0, text.find(" Confidence:" if own else f" {INTERPRETATION}"))
+
+
+def without_asides(found: Checked) -> str | None:
+    """The text without asides on the doubt (", clearly so") that its confidence belies; None where there are none."""
+    text = found.text
+    for slip in found.slips:
+        if (m := _QUOTED.search(slip)) and m[1].startswith(", "):
+            text = re.sub(re.escape(m[1]), "", text, flags=re.I)
+    return None if text == found.text else text
 
 
 def contradictions(x: Explanation, levels: Mapping[int, float]) -> list[str]:

@@ -75,15 +75,15 @@ class Writing:
         self.net, self.at, self.lengths = net, 0, mask.sum(1)
         self.keys = embeds.new_zeros(len(net.layers), n, net.shared, t + room, net.side)
         self.values = torch.zeros_like(self.keys)
-        self.mask = None if bool(mask.all()) else F.pad(mask.bool(), (0, room), value=True)
+        self.mask = None if bool(mask.all()) else F.pad(mask.bool(), (0, room), value=True)[:, None, None]
         seen = torch.ones(t, t, dtype=torch.bool).tril()
         if self.mask is not None:  # what is padded looks at itself, so that there is no row without anything
-            seen = seen & self.mask[:, None, None, :t] | torch.eye(t, dtype=torch.bool)
+            seen = seen & self.mask[..., :t] | torch.eye(t, dtype=torch.bool)
         self.logits = self._run(embeds, (mask.cumsum(1) - 1).clamp_min(0), seen)
 
     def step(self, tokens: Tensor) -> None:
         """Take the next tokens (B,)."""
-        seen = None if self.mask is None else self.mask[:, None, None, :self.at + 1]
+        seen = None if self.mask is None else self.mask[..., :self.at + 1]
         self.logits = self._run(self.net.words(tokens)[:, None], self.lengths[:, None], seen)
         self.lengths = self.lengths + 1
 

@@ -1,5 +1,6 @@
 """A text that does not hold is written again from its first wrong sentence on; what stands before it is kept. What it
-observes twice is taken out, and so are, in the end, the sentences that still do not hold: shorter, but true."""
+observes twice is taken out, as are asides on the doubt that its confidence belies, and in the end the sentences that
+still do not hold: shorter, but true."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from emoreason.checks import Checked, first_fault
+from emoreason.checks import Checked, first_fault, without_asides
 from emoreason.engines import Engine, Request
 from emoreason.schema import Explanation, once, sentences, without_sentence
 
-RETRIES = 4
+RETRIES = 8  # texts of one round, where it goes on from what holds
+AFRESH = 4  # the same where every text is written anew
 ROUNDS = 3
 IDLE = 2  # rounds that mended nothing, after which it is left
 CUTS = 4  # sentences that are taken out at most
@@ -40,7 +42,9 @@ class Attempt:
     def _tidy(self, text: str) -> Checked:
         with suppress(ValueError):  # what does not parse is checked as it is
             text = once(text)
-        return self.check(text)
+        found = self.check(text)
+        plain = without_asides(found)
+        return found if plain is None else min(found, self.check(plain), key=Checked.faults)
 
     def _fault(self, found: Checked) -> int:
         return first_fault(found, self.part or self.check)
@@ -86,9 +90,11 @@ def _size(x: Explanation | None) -> tuple[int, int]:
 
 def mend(engine: Engine, attempts: Sequence[Attempt], write: Callable[[list[Request]], list[str]],
          retries: int = RETRIES) -> list[Checked]:
-    """The best text of each attempt: where it fails, ``retries`` more (or the engine's ``#retries``) are drawn, in up
-    to ROUNDS, and then it is shortened; ``write`` gives the texts of requests."""
-    more = retries if engine.spec.retries is None else engine.spec.retries
+    """The best text of each attempt: where it fails, ``retries`` more (or the engine's ``#retries``; AFRESH at most
+    where nothing is kept) are drawn, in up to ROUNDS, then it is shortened; ``write`` gives the texts of requests."""
+    more = engine.spec.retries
+    if more is None:
+        more = retries if all(a.keeps for a in attempts) else min(retries, AFRESH)
     for turn in range(ROUNDS):
         left = [a for a in attempts if a.best.fails and not a.over]
         if not left or not more:

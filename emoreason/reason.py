@@ -15,7 +15,7 @@ import numpy as np
 
 from emoreason import engines
 from emoreason.checks import Checked, check
-from emoreason.clip_moments import about, asked, spans
+from emoreason.clip_moments import about, asked, series, spans
 from emoreason.engines import Completion, Engine, Request
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS
@@ -260,7 +260,8 @@ class Reasoner:
 
         known = [e.intensities() for s in subjects if (e := self._evidence(s)) is not None]
         form = grammar.about(known if len(known) == len(subjects) else (), self._readings(subjects, question),
-                             None if clip is None else spans(question, clip))
+                             None if clip is None else spans(question, clip),
+                             () if clip is None else series(question, clip))
         return Request(tuple(turns), media, grammar.TOKENS if held or clip else MAX_TOKENS, grammar=form)
 
     def measured(self, subject: Subject) -> Subject:

@@ -9,7 +9,7 @@ import pytest
 from made import made_clip
 
 from emoreason.clip_checks import check_clip
-from emoreason.clip_moments import about, asked, moment, movement, spans
+from emoreason.clip_moments import about, asked, moment, movement, series, spans
 from emoreason.clips import Clip
 from emoreason.data_pipeline.clip_text import NAMED, ask_clip, write_clip
 from emoreason.data_pipeline.courses import ClipFacts
@@ -98,6 +98,9 @@ def test_a_movement_that_comes_again_is_told_each_time():
     right = f"2 times, from {first.onset:.1f} to {first.offset:.1f} and from {last.onset:.1f} to {last.offset:.1f} seconds"
     assert right in x.interpretation and check_clip(render(x), clip, asked.text).slips == ()
     assert [o.span[0] for o in x.observations] == [round(first.onset, 1), round(last.onset, 1)]
+    assert series(asked.text, clip) == tuple((12, e.onset, e.offset, e.peak) for e in (first, last))
+    for question, of in ((asked.text, one), ("What changes, and when?", clip), ("When does she smile at the end?", clip)):
+        assert series(question, of) == ()
     text = x.interpretation.replace(f"from {first.onset:.1f} to", f"from {first.offset:.1f} to")
     slips = check_clip(render(replace(x, interpretation=text)), clip, asked.text).slips
     assert f"says {first.offset:.1f} to {first.offset:.1f} s, when that does not happen" in slips

@@ -204,6 +204,17 @@ def test_what_follows_the_grammar(nano, observed, says, fits):
     assert follows(nano.engine.tokenizer, grammar.explanation({1: 2.0, 12: 0.2, 25: 0.1}), text) == fits
 
 
+def test_a_movement_that_comes_again_is_observed_each_time(nano):
+    form = grammar.explanation({12: 3.0, 4: 2.0}, spans={12: [(0.5, 1.5, 3.0), (2.0, 3.0, 2.0)], 4: [(0.0, 1.0, 2.0)]},
+                               series=[(12, 0.5, 1.5, 3.0), (12, 2.0, 3.0, 2.0)])
+    first, second = "The lip corners are raised (AU12, 3.0, 0.50-1.50 s). ", "The lip corners rise again (AU12, 2.0, 2.00-3.00 s). "
+    frown = "The brows are knitted (AU4, 2.0, 0.00-1.00 s). "
+    said = "Interpretation: So. Confidence: 0.5.</think><answer>happiness</answer>"
+    fits = {seen: follows(nano.engine.tokenizer, form, f"<think>{'Key observations: ' if seen else ''}{seen}{said}")
+            for seen in (first + second, second + first, first, first + first, first + frown, first + second + frown, "")}
+    assert [s for s, fit in fits.items() if fit] == [first + second, ""]
+
+
 def test_constrained_answers_of_the_reasoner():
     answer = Reasoner.load("nano#constrain").ask(HAPPY)[0]
     assert answer.problem is None and answer.unsupported == () and answer.explanation.observations

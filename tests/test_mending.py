@@ -10,7 +10,7 @@ from test_checks import HAPPY, SAD, TEXT, measured
 
 from emoreason.checks import check, first_fault
 from emoreason.engines import Completion, Request
-from emoreason.mending import Attempt, keeps, mend
+from emoreason.mending import AFRESH, RETRIES, Attempt, keeps, mend
 from emoreason.schema import without_sentence
 
 GOOD = TEXT.format(said="It looks happy, as the lip corners are raised.", sure=0.8, look="happiness")
@@ -70,6 +70,24 @@ def test_the_first_fault_of_a_comparison(spoiled, kept):
 def test_what_is_observed_twice_is_taken_out():
     twice = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The lip corners are lifted (AU12, 2.9).")
     assert "twice" in judge(twice).slips[0] and mended(Writer(), twice).text == GOOD
+
+
+@pytest.mark.parametrize(("native", "draws"), [(True, RETRIES), (False, AFRESH)])
+def test_fewer_draws_where_every_text_is_written_anew(native, draws):
+    writer = Writer(*[GOOD] * 20, native=native)
+    writer.spec.retries = None
+    assert mended(writer, "happy").text == GOOD and len(writer.begun) == draws
+
+
+def test_an_aside_that_the_confidence_belies_is_taken_out():
+    sure = measured({12: 3.0, 6: 2.0}, {"happiness": 0.7, "neutral": 0.3})
+    text = TEXT.format(said="Taken together they look happy, clearly so. The lip corners are raised.", sure=0.7, look="happiness")
+    writer, look = Writer(), partial(check, evidence=[sure], question="Why?")
+    assert "clearly so" in look(text).slips[0]
+    best = mend(writer, [Attempt(REQUEST, look(text), look, True)], lambda more: [])[0]
+    assert best.text == text.replace(", clearly so", "") and not best.fails and not writer.begun
+    remark = text.replace(", clearly so. ", ". There is no serious rival to happiness. ")
+    assert remark[:first_fault(look(remark.replace("0.7", "0.3")), look)].endswith("they look happy.")
 
 
 def test_what_stands_before_is_kept():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers.decoders import DecodeStream
 from torch import Tensor
@@ -34,27 +35,28 @@ class Row:
         """Whether the likeliest token need not be the next one."""
         return self.draw is not None or self.matcher is not None
 
-    def choose(self, scores: Tensor) -> Tensor:
-        """Next-token scores (V,) with all but what may come next at -inf."""
-        if self.matcher is not None:
-            scores = scores.masked_fill(~self._allowed(len(scores)).to(scores.device), -torch.inf)
-        if self.draw is None:
-            return scores
-        shares = nucleus(scores.float().cpu() / self.request.temperature, self.request.top_p)
-        token = int(torch.multinomial(shares, 1, generator=self.draw))
-        out = torch.full_like(scores, -torch.inf)
-        out[token] = 0
-        return out
+    def pick(self, scores: Tensor) -> int:
+        """The next token, from its scores (V,)."""
+        scores = scores.float().cpu()
+        if self.matcher is None:
+            return self._pick(scores)
+        allowed = self._allowed(len(scores))
+        return int(allowed[self._pick(scores[allowed])])
+
+    def _pick(self, scores: Tensor) -> int:
+        if self.draw is None or len(scores) == 1:
+            return int(scores.argmax())
+        shares = nucleus(scores / self.request.temperature, self.request.top_p)
+        return int(torch.multinomial(shares, 1, generator=self.draw))
 
     def _allowed(self, size: int) -> Tensor:
+        """The tokens that may come next, increasing."""
         assert self.matcher is not None
-        words = torch.frombuffer(bytearray(self.matcher.compute_bitmask()), dtype=torch.int32)
-        bits = ((words[:, None] >> torch.arange(32)) & 1).flatten().bool()[:size]
-        allowed = torch.zeros(size, dtype=torch.bool)
-        allowed[:len(bits)] = bits
-        if not allowed.any() or self.matcher.is_stopped():
-            allowed[list(self.ends)] = True
-        return allowed
+        bits = np.unpackbits(np.frombuffer(self.matcher.compute_bitmask(), np.uint8), bitorder="little")[:size]
+        allowed = bits.nonzero()[0]
+        if not len(allowed) or self.matcher.is_stopped():
+            allowed = np.union1d(allowed, list(self.ends))
+        return torch.from_numpy(allowed)
 
     def push(self, token: int) -> bool:
         """Take the next token; returns whether the row is over."""

@@ -70,15 +70,15 @@ class DirectEngine(ReadingEngine):
         room, left = max(r.request.max_tokens for r in rows), list(rows)
         draft = self.llama.write(inputs["inputs_embeds"], inputs["attention_mask"], room)
         while True:
-            scores = [r.choose(x) if r.chooses else x for r, x in zip(left, draft.logits, strict=True)]
-            best = torch.stack(scores).argmax(-1)
-            on = [i for i, (r, token) in enumerate(zip(left, best.tolist(), strict=True)) if not r.push(token)]
+            likeliest = draft.logits.argmax(-1).tolist()
+            next_ = [r.pick(x) if r.chooses else t for r, x, t in zip(left, draft.logits, likeliest, strict=True)]
+            on = [i for i, (r, token) in enumerate(zip(left, next_, strict=True)) if not r.push(token)]
             if not on:
                 return
             if len(on) < len(left):
                 draft.keep(torch.tensor(on))
-                left, best = [left[i] for i in on], best[on]
-            draft.step(best)
+                left = [left[i] for i in on]
+            draft.step(torch.tensor([next_[i] for i in on]))
 
 
 def _ends(folder: Path, tokens: Tokens) -> frozenset[int]:

@@ -26,7 +26,7 @@ AT_REST = {1: ("down", "low"), 2: ("down", "low"), 4: ("apart",), 6: ("flat", "l
 
 _GRAMMAR = r"""
 start: "<think>" observed? "Interpretation: " sentence further{{0,{more}}} share? affect? end
-observed: "Key observations: " observation{{1,{observations}}}
+observed: "Key observations: " {seen}
 observation: {kinds}
 present: first (" " word){{2,{words}}} " (" PRESENT "). "
 absent: denial " (" ABSENT "). "
@@ -53,12 +53,13 @@ EMOTION: {emotions}
 
 def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.0,
                 spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None,
-                likely: Sequence[float] = ()) -> str:
+                likely: Sequence[float] = (), series: Sequence[tuple[int, float, float, float]] = ()) -> str:
     """The grammar of an explanation. levels: AU -> measured intensity 0-5; then a mark names only measured AUs, as
     ``scores.unsupported`` with this tolerance allows. Without, every AU may be claimed, with an intensity. spans: of a
     clip, AU -> its movements (onset, offset, peak), in seconds and 0-5; a present AU is one of them, with its times to
     a tenth as ``clips.Clip.words`` tells them. likely: probabilities of the looks that may be concluded; the confidence
-    is near one of them, in steps of .05."""
+    is near one of them, in steps of .05. series: movements (AU, onset, offset, peak) that are observed one by one, in
+    this order, and nothing else: a small model takes the first or the second of four for all of them."""
     known = dict(sorted((levels or {}).items()))
     if spans is not None:
         present = [_near(a, peak, tolerance, (on, off)) for a in sorted(spans) for on, off, peak in spans[a]]
@@ -71,24 +72,29 @@ def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.
     rules = {"present": present, "absent": gone}
     resting = [a for a in gone if a in AT_REST]
     sure = [f"{n / 20:.2f}".rstrip("0").rstrip(".") for n in range(21) if any(abs(n / 20 - p) <= SURE for p in likely)]
+    seen = " ".join(f"seen{i}" for i in range(len(series))) or f"observation{{1,{OBSERVATIONS}}}"
     form = _GRAMMAR.format(
         shares=_any(sure) if sure else r"0(\.[0-9][0-9]?)?|1",
         sentence=LONG if spans is not None else LONG * 2 // 3,
-        observations=OBSERVATIONS, words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
+        seen=seen, words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
         kinds=" | ".join([k for k, marks in rules.items() if marks] + [f"still{a}" for a in resting]),
         present=" | ".join(present) or '"-"', absent=_words([f"AU{a} absent" for a in gone]) or '"-"',
         first_denials=_words(FIRST_DENIALS), denials=_words(DENIALS), emotions=_words(EMOTIONS))
+    form += "".join(
+        f'seen{i}: "The" (" " word){{2,{WORDS}}} " (" SEEN{i} "). "\n'
+        f"SEEN{i}: {_near(a, peak, tolerance, (on, off))}\n" for i, (a, on, off, peak) in enumerate(series))
     return form + "".join(
         f'still{a}: first (" " word){{1,{BEFORE}}} " " REST{a} (" " word){{0,{BEFORE}}} " (" "AU{a} absent" "). "\n'
         f"REST{a}: {_words(AT_REST[a])}\n" for a in resting)
 
 
 def about(faces: Sequence[Mapping[int, float]], readings: Sequence[Mapping[str, float]],
-          spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None) -> str:
+          spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None,
+          series: Sequence[tuple[int, float, float, float]] = ()) -> str:
     """``explanation`` of what was measured on faces (AU -> intensity; of two the stronger), none where one of them
-    could not be; readings: emotion -> probability of each look that may be concluded; spans of a clip."""
+    could not be; readings: emotion -> probability of each look that may be concluded; spans, series: of a clip."""
     levels = {a: max(one[a] for one in faces) for a in faces[0]} if faces else None
-    return explanation(levels, spans=spans, likely=shares(readings))
+    return explanation(levels, spans=spans, likely=shares(readings), series=series)
 
 
 def for_tokenizer(grammar: str, marked: Callable[[str], bool]) -> str:

@@ -17,7 +17,7 @@ from emoreason.engines.spec import Spec
 
 
 class Chooser(LogitsProcessor):
-    """Lets each row that needs it choose for itself; greedy rows without a grammar stay as they are."""
+    """Lets each row that needs it choose for itself, by leaving it one token; other rows stay as they are."""
 
     def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
@@ -27,7 +27,9 @@ class Chooser(LogitsProcessor):
         if special:
             scores = scores.clone()
             for i in special:
-                scores[i] = self.rows[i].choose(scores[i])
+                token = self.rows[i].pick(scores[i])
+                scores[i] = -torch.inf
+                scores[i, token] = 0
         return scores
 
 
