@@ -22,7 +22,7 @@ from emoreason.app.session import MOST, Session, Sessions
 from emoreason.clips import Clip
 from emoreason.errors import UserError
 from emoreason.facs import EMOTIONS, MEASURED_AUS
-from emoreason.reason import Answer, Subject, find_subjects
+from emoreason.reason import Answer, Reasoner, Subject, find_subjects
 from emoreason.records import Evidence
 from emoreason.schema import Explanation, Observation
 from emoreason.tracks import Scene
@@ -114,6 +114,14 @@ def filmed(levels):
     track = replace(one, times=np.arange(100) / 25, quality=one.quality * 100, **fields)
     return Subject("a.mp4", 1, None, track, film=Film("a.mp4", 4.0, Scene((track,), track.times, 512, 512),
                                                       Clip(made, 4.0)))
+
+
+def test_a_movement_that_comes_again_is_asked_for_each_time():
+    subject = filmed({12: 3.0})
+    subject.clip.evidence.aus[40:60, MEASURED_AUS.index(12)] = 0.0
+    reasoner = Reasoner.load("nano")
+    forms = [reasoner.request([subject], q).grammar for q in ("When does she smile?", "What changes, and when?")]
+    assert ["SEEN1: /AU12" in form for form in forms] == [True, False]
 
 
 def test_a_clip_has_the_map_of_each_au_where_it_peaks():

@@ -27,6 +27,7 @@ from emoreason.facs import MEASURED_AUS
 from emoreason.media import as_media
 from emoreason.schema import parse, render
 from emoreason.training import rewards
+from emoreason.training.pretrain import talk
 from emoreason.wording import spoken_aus
 
 
@@ -143,6 +144,14 @@ def test_a_caption_by_itself_is_of_the_parts_that_stand_before_it():
         told = re.split(r"(?<=\.) ", x.interpretation)[1:]
         assert len(told) == len(parts) == 4
         assert [("blink" in part) for part in parts] == [bool(re.search("blink", one)) for one in told]
+
+
+def test_shares_of_the_talks_for_pretraining():
+    rng = random.Random(0)
+    made = {name: [talk(rng, **shares)[0][0] for _ in range(20)] for name, shares in {
+        "compared": {"compared": 1.0, "clips": 0.0}, "one": {"compared": 0.0, "clips": 0.0}, "clips": {"clips": 1.0}, "lean": {"lean": 1.0}}.items()}
+    assert {name: (sum(t.startswith("First. ") for t in texts), sum("Clip " in t for t in texts), sum("Asked: " in t for t in texts))
+            for name, texts in made.items()} == {"compared": (20, 0, 0), "one": (0, 0, 0), "clips": (0, 20, 20), "lean": (0, 0, 20)}
 
 
 def test_a_lean_talk_holds_every_time_that_its_answer_tells():

@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -305,6 +306,16 @@ def test_folders_that_do_not_fit(folders, tmp_path):
                        (f"{base}#dtype=int3", "float32, bfloat16"), (f"{base}#device=cuda:7", "device=cpu")):
         with pytest.raises(UserError, match=says):
             engines.load(spec)
+
+
+@pytest.mark.parametrize("name, left", [
+    ("model.safetensors", b"x" * 2000), ("tokenizer.json", b"{}"), ("tokenizer.json", None), ("chat_template.jinja", None)])
+def test_a_damaged_folder_is_one_line(folders, tmp_path, name, left):
+    base, _ = folders
+    shutil.copytree(base, tmp_path / "m")
+    (tmp_path / "m" / name).unlink() if left is None else (tmp_path / "m" / name).write_bytes(left)
+    with pytest.raises(UserError, match="cannot be loaded|chat_template"):
+        engines.load(str(tmp_path / "m"))
 
 
 def save_llava(folder):

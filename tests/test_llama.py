@@ -74,7 +74,7 @@ def test_what_is_no_plain_llama():
         Llama(LlamaConfig().to_dict(), {"embed_tokens.weight": ours.words.weight})
 
 
-@pytest.mark.parametrize("top_p", [1.0, 0.95, 0.5, 0.01])
+@pytest.mark.parametrize("top_p", [1.0, 0.95, 0.5, 0.01, 1e-9])
 def test_the_nucleus_is_that_of_transformers(top_p):
     for seed in range(20):
         scores = 3 * torch.randn(300, generator=torch.Generator().manual_seed(seed))

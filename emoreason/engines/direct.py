@@ -28,18 +28,15 @@ class DirectEngine(ReadingEngine):
     want transformers' own, are loaded when they are asked for."""
 
     def __init__(self, folder: Path, spec: Spec) -> None:
-        """Raises OSError, KeyError, ValueError or RuntimeError for a folder that does not do."""
-        from safetensors import SafetensorError
+        """Raises what its readers raise for a folder that does not do: safetensors and tokenizers have kinds of their
+        own."""
         from safetensors.torch import load_file
 
         config = json.loads((folder / "config.json").read_text("utf-8"))
         text = config["text_config"]
         if not is_plain(text) or (folder / "model.safetensors").stat().st_size > LARGE:
             raise ValueError(f"{folder}: its language model is no plain Llama, or too large to gain by it")
-        try:
-            weights = {k: v.float() for k, v in load_file(folder / "model.safetensors").items()}
-        except SafetensorError as e:
-            raise ValueError(str(e)) from None
+        weights = {k: v.float() for k, v in load_file(folder / "model.safetensors").items()}
         tokens = Tokens(folder)
         inner = {k.removeprefix(TEXT): v for k, v in weights.items() if k.startswith(TEXT)}
         self.folder, self.llama = folder, Llama(text, inner, weights.get(HEAD))

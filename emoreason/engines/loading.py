@@ -35,7 +35,7 @@ def load_local(spec: Spec, device: str | None = None) -> ReadingEngine | HubEngi
                         f"Hugging Face write hf:{spec.name}")
     ours = spec.kind == "local" and _kind(folder) == "emoreason"
     if ours and device == "cpu" and spec.lora is None and spec.dtype in (None, "float32"):
-        with suppress(OSError, KeyError, ValueError, RuntimeError, TypeError):  # what is wrong with it is said below
+        with suppress(Exception):  # what is wrong with it is said below
             from emoreason.engines.direct import DirectEngine
 
             return DirectEngine(folder, replace(spec, name=given))
@@ -95,8 +95,10 @@ def load_checkpoint(folder: Path) -> tuple[Any, Any]:
         loaded: Any = EmoReasonForConditionalGeneration.from_pretrained(folder, dtype=torch.float32,
                                                                         output_loading_info=True)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as e:
+    except Exception as e:  # of a damaged file, safetensors and tokenizers raise kinds of their own
         raise UserError(f"model folder {folder} cannot be loaded: {' '.join(str(e).split())[:300]}") from None
+    if not tokenizer.chat_template:
+        raise UserError(f"model folder {folder} does not fit: there is no chat_template.jinja in it")
     net, report = loaded
     missing = sorted(set(report["missing_keys"]) - {"lm_head.weight"})
     missing += [str(m[0]) for m in report["mismatched_keys"]]

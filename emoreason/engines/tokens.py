@@ -11,7 +11,7 @@ from typing import Any
 
 class Tokens:
     """What engines need of transformers' PreTrainedTokenizerFast, under the same names. folder: with tokenizer.json,
-    tokenizer_config.json and chat_template.jinja. Raises OSError, ValueError or KeyError where that does not do."""
+    tokenizer_config.json and chat_template.jinja. Raises what their readers raise where these do not do."""
 
     def __init__(self, folder: Path) -> None:
         from tokenizers import Tokenizer
