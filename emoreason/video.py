@@ -106,7 +106,10 @@ def stream(path: str | Path, fps: float | None = None, max_side: int | None = No
 
 
 def _threads(index: Index, wanted: np.ndarray, threads: int) -> int:
-    """Threads for the decoder, 0 for one a core. Starting them costs more than a small clip does."""
+    """Threads for the decoder, 0 for one a core. Starting them costs more than a small clip does; several lose the
+    frames that they have in hand where a cut clip breaks off."""
+    if index.info.truncated:
+        return threads or 1
     little = index.info.width * index.info.height * int(wanted[-1] - wanted[0] + 1) < 20_000_000
     return threads or int(os.environ.get("OMP_NUM_THREADS", "0").split(",")[0] or 0) or int(little)
 

@@ -136,7 +136,9 @@ def test_rotation_is_applied(tmp_path, reader, degrees):
         if reader == "pyav" else True
 
 
-def test_cut_short_mp4_is_marked(tmp_path):
+@pytest.mark.parametrize("threads", ["", "2"])
+def test_cut_short_mp4_is_marked(tmp_path, monkeypatch, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
     whole = write(tmp_path / "whole.mp4", frames(), options={"movflags": "faststart"})
     path = cut(whole, tmp_path / "cut.mp4", 0.7)
     i = video.info(path)
