@@ -13,7 +13,6 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, Generation
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
 from emoreason.encoder import MediaEncoder
-from emoreason.records import Evidence
 
 CACHE = "cache" if "cache" in BaseModelOutputWithPast.__dataclass_fields__ else "past_key_values"  # renamed in 5.24
 
@@ -139,10 +138,6 @@ class EmoReasonForConditionalGeneration(EmoReasonPreTrainedModel, GenerationMixi
         first = cache is None or cache.get_seq_length() == 0
         inputs["pixel_values"] = pixel_values if first else None
         return inputs
-
-    def evidence(self, pixel_values: Tensor, read: dict[str, Tensor] | None = None) -> list[Evidence | None]:
-        """See ``MediaEncoder.evidence``."""
-        return self.model.encoder.evidence(pixel_values, read)
 
 
 AutoConfig.register("emoreason", EmoReasonConfig)

@@ -65,7 +65,7 @@ def test_every_kind_of_token_matters_and_absence_is_its_own_input(made):
         full, Media(None, full.crops), Media(full.scene, None), Media(full.scene, media(9).crops), Media(media(9).scene, full.crops))]
     for i in range(1, 5):
         assert not torch.allclose(logits[0], logits[i])
-    assert model.evidence(processor(images=[Media(full.scene, None)], text=text)["pixel_values"]) == [None]
+    assert model.model.encoder.evidence(processor(images=[Media(full.scene, None)], text=text)["pixel_values"]) == [None]
 
 
 def test_tokens_stay_within_a_budget():
@@ -84,7 +84,7 @@ def test_the_aus_in_the_tokens_are_the_evidence(made):
     m = media(5)
     values = processor(images=[m], text=["<image>"])["pixel_values"]
     direct = model.model.encoder.facenet.read(m.crops)
-    through = model.evidence(values)[0]
+    through = model.model.encoder.evidence(values)[0]
     np.testing.assert_allclose(direct.aus, through.aus, atol=1e-2)
     assert through.maps.shape == (1, 22, 16, 16)
 
