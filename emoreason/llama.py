@@ -1,7 +1,7 @@
 """A Llama for writing alone, in plain torch.
 
 It gives the logits of transformers' LlamaForCausalLM, in half the time where the model is small and calls cost more
-than sums (``benchmarks/ask.py``), and without the import of transformers, which takes longer than a small model's answer.
+than sums (``benchmarks/ask.py``), and without the import of transformers, which takes longer than its answer.
 (RMSNorm, rotary positions, SwiGLU, grouped queries: Touvron et al. 2023, arXiv 2302.13971 and 2307.09288.)
 """
 
