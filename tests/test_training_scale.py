@@ -103,5 +103,9 @@ def test_two_processes_lose_as_one(alone, launch):
         command = ["accelerate.commands.launch", "--config_file", str(folder / "fsdp.yaml"), "-m", "emoreason.cli"]
     both, split = run(folder, launch, *command)
     assert losses == pytest.approx(both, abs=2e-3) and losses[0] > losses[-1]
-    for (n, p), q in zip(model.named_parameters(), split.parameters(), strict=True):
-        torch.testing.assert_close(p, q, atol=5e-3, rtol=5e-3, msg=n)
+    start = load(str(folder / "start"))[0]
+    for (name, one), two, was in zip(model.named_parameters(), split.parameters(), start.parameters(), strict=True):
+        # Adam divides by the size of the gradient, so single weights with next to none go where rounding sends them;
+        # what counts is how far apart the two ended, as a share of how far one went.
+        apart, went = (one - two).norm().item(), (one - was).norm().item()
+        assert apart <= 0.1 * went, f"{name}: {apart:.4f} apart after {went:.4f}"
