@@ -100,16 +100,15 @@ def shown(a: int, clip: Clip) -> tuple[int, list[Event]]:
     return len(mine), sorted(sorted(mine, key=lambda e: -e.peak)[:SHOWN], key=lambda e: e.onset)
 
 
-def series(question: str, clip: Clip) -> tuple[tuple[int, float, float, float], ...]:
-    """Of a question about when one movement shows that comes more than once, what an answer observes one by one: (AU,
-    onset, offset, peak) of the events that are told; none for any other question."""
+def series(question: str, clip: Clip) -> tuple[int, tuple[Event, ...]]:
+    """Of a question about when one movement shows that comes more than once: how often it comes, and the events that an
+    answer observes one by one; (0, ()) for any other question."""
     if moment(question, clip) is not None:
-        return ()
-    each = [shown(a, clip) for a in movement(question)]
-    coming = [(count, events) for count, events in each if count]
+        return 0, ()
+    coming = [(count, events) for count, events in (shown(a, clip) for a in movement(question)) if count]
     if len(coming) != 1 or coming[0][0] < 2:
-        return ()
-    return tuple((e.au, e.onset, e.offset, e.peak) for e in coming[0][1])
+        return 0, ()
+    return coming[0][0], tuple(coming[0][1])
 
 
 def _course_of(a: int, clip: Clip) -> str:

@@ -261,7 +261,7 @@ class Reasoner:
         known = [e.intensities() for s in subjects if (e := self._evidence(s)) is not None]
         form = grammar.about(known if len(known) == len(subjects) else (), self._readings(subjects, question),
                              None if clip is None else spans(question, clip),
-                             () if clip is None else series(question, clip))
+                             (0, ()) if clip is None else series(question, clip))
         return Request(tuple(turns), media, grammar.TOKENS if held or clip else MAX_TOKENS, grammar=form)
 
     def measured(self, subject: Subject) -> Subject:

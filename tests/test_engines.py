@@ -12,6 +12,7 @@ import tiny
 import torch
 
 from emoreason import engines
+from emoreason.courses import Event
 from emoreason.data_pipeline.clip_text import ask_clip, write_clip
 from emoreason.data_pipeline.explain import ask, ask_compare, compare, random_facts, write
 from emoreason.data_pipeline.sampling import random_clip
@@ -205,15 +206,27 @@ def test_what_follows_the_grammar(nano, observed, says, fits):
     assert follows(nano.engine.tokenizer, grammar.explanation({1: 2.0, 12: 0.2, 25: 0.1}), text) == fits
 
 
-def test_a_movement_that_comes_again_is_observed_each_time(nano):
+def test_a_movement_that_comes_again_is_observed_and_told_each_time(nano):
+    smiles = tuple(Event(12, on, apex, off, peak)
+                   for on, apex, off, peak in ((0.5, 1.0, 1.5, 3.0), (2.0, 2.5, 3.0, 2.0)))
     form = grammar.explanation({12: 3.0, 4: 2.0}, spans={12: [(0.5, 1.5, 3.0), (2.0, 3.0, 2.0)], 4: [(0.0, 1.0, 2.0)]},
-                               series=[(12, 0.5, 1.5, 3.0), (12, 2.0, 3.0, 2.0)])
+                               series=(2, smiles))
     first, second = "The lip corners are raised (AU12, 3.0, 0.50-1.50 s). ", "The lip corners rise again (AU12, 2.0, 2.00-3.00 s). "
     frown = "The brows are knitted (AU4, 2.0, 0.00-1.00 s). "
-    said = "Interpretation: So. Confidence: 0.5.</think><answer>happiness</answer>"
-    fits = {seen: follows(nano.engine.tokenizer, form, f"<think>{'Key observations: ' if seen else ''}{seen}{said}")
-            for seen in (first + second, second + first, first, first + first, first + frown, first + second + frown, "")}
-    assert [s for s, fit in fits.items() if fit] == [first + second, ""]
+
+    def fits(seen, said):
+        key = "Key observations: " if seen else ""
+        end = "Confidence: 0.5.</think><answer>happiness</answer>"
+        return follows(nano.engine.tokenizer, form, f"<think>{key}{seen}Interpretation: {said} {end}")
+
+    ways = (first + second, second + first, first, first + first, first + frown, first + second + frown, "")
+    assert [s for s in ways if fits(s, "So.")] == [first + second, ""]
+    told = "AU12, the smile, shows 2 times, from 0.5 to 1.5 and from 2.0 to 3.0 seconds, and is strongest at 1.0. It looks happy."
+    for right in (told, told.replace(", and is strongest at 1.0", ""), told.replace("times, from", "times, most clearly from")):
+        assert fits(first + second, right)
+    for a, b in (("2 times", "3 times"), ("from 2.0 to 3.0", "from 2.0 to 2.0"), (" and from 2.0 to 3.0", ""), ("at 1.0", "at 2.5"),
+                 ("from 0.5 to 1.5 and from 2.0 to 3.0", "from 2.0 to 3.0 and from 0.5 to 1.5")):
+        assert not fits(first + second, told.replace(a, b))
 
 
 def test_constrained_answers_of_the_reasoner():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from emoreason.checks import SURE, shares
+from emoreason.courses import Event
 from emoreason.facs import ACTION_UNITS, EMOTIONS, PRESENT
 from emoreason.schema import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from emoreason.scores import GREY
@@ -25,7 +26,7 @@ AT_REST = {1: ("down", "low"), 2: ("down", "low"), 4: ("apart",), 6: ("flat", "l
            25: ("closed", "shut", "together"), 26: ("up", "closed"), 43: ("open",)}
 
 _GRAMMAR = r"""
-start: "<think>" observed? "Interpretation: " sentence further{{0,{more}}} share? affect? end
+start: "<think>" observed? "Interpretation: " {opening} further{{0,{more}}} share? affect? end
 observed: "Key observations: " {seen}
 observation: {kinds}
 present: first (" " word){{2,{words}}} " (" PRESENT "). "
@@ -53,13 +54,15 @@ EMOTION: {emotions}
 
 def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.0,
                 spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None,
-                likely: Sequence[float] = (), series: Sequence[tuple[int, float, float, float]] = ()) -> str:
+                likely: Sequence[float] = (), series: tuple[int, Sequence[Event]] = (0, ())) -> str:
     """The grammar of an explanation. levels: AU -> measured intensity 0-5; then a mark names only measured AUs, as
     ``scores.unsupported`` with this tolerance allows. Without, every AU may be claimed, with an intensity. spans: of a
     clip, AU -> its movements (onset, offset, peak), in seconds and 0-5; a present AU is one of them, with its times to
     a tenth as ``clips.Clip.words`` tells them. likely: probabilities of the looks that may be concluded; the confidence
-    is near one of them, in steps of .05. series: movements (AU, onset, offset, peak) that are observed one by one, in
-    this order, and nothing else: a small model takes the first or the second of four for all of them."""
+    is near one of them, in steps of .05. series: how often one movement comes, and those of its events that are
+    observed one by one, in this order, and nothing else; what is first made of them gives these times or none: a small
+    model takes the first or the second of four for all of them."""
+    often, events = series
     known = dict(sorted((levels or {}).items()))
     if spans is not None:
         present = [_near(a, peak, tolerance, (on, off)) for a in sorted(spans) for on, off, peak in spans[a]]
@@ -72,17 +75,20 @@ def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.
     rules = {"present": present, "absent": gone}
     resting = [a for a in gone if a in AT_REST]
     sure = [f"{n / 20:.2f}".rstrip("0").rstrip(".") for n in range(21) if any(abs(n / 20 - p) <= SURE for p in likely)]
-    seen = " ".join(f"seen{i}" for i in range(len(series))) or f"observation{{1,{OBSERVATIONS}}}"
+    seen = " ".join(f"seen{i}" for i in range(len(events))) or f"observation{{1,{OBSERVATIONS}}}"
     form = _GRAMMAR.format(
         shares=_any(sure) if sure else r"0(\.[0-9][0-9]?)?|1",
         sentence=LONG if spans is not None else LONG * 2 // 3,
-        seen=seen, words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
+        seen=seen, opening="told" if events else "sentence",
+        words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
         kinds=" | ".join([k for k, marks in rules.items() if marks] + [f"still{a}" for a in resting]),
         present=" | ".join(present) or '"-"', absent=_words([f"AU{a} absent" for a in gone]) or '"-"',
         first_denials=_words(FIRST_DENIALS), denials=_words(DENIALS), emotions=_words(EMOTIONS))
     form += "".join(
         f'seen{i}: "The" (" " word){{2,{WORDS}}} " (" SEEN{i} "). "\n'
-        f"SEEN{i}: {_near(a, peak, tolerance, (on, off))}\n" for i, (a, on, off, peak) in enumerate(series))
+        f"SEEN{i}: {_near(e.au, e.peak, tolerance, (e.onset, e.offset))}\n" for i, e in enumerate(events))
+    if events:
+        form += f"told[max_tokens={LONG}]: TOLD\nTOLD: {_told(often, events)}\n"
     return form + "".join(
         f'still{a}: first (" " word){{1,{BEFORE}}} " " REST{a} (" " word){{0,{BEFORE}}} " (" "AU{a} absent" "). "\n'
         f"REST{a}: {_words(AT_REST[a])}\n" for a in resting)
@@ -90,7 +96,7 @@ def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.
 
 def about(faces: Sequence[Mapping[int, float]], readings: Sequence[Mapping[str, float]],
           spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None,
-          series: Sequence[tuple[int, float, float, float]] = ()) -> str:
+          series: tuple[int, Sequence[Event]] = (0, ())) -> str:
     """``explanation`` of what was measured on faces (AU -> intensity; of two the stronger), none where one of them
     could not be; readings: emotion -> probability of each look that may be concluded; spans, series: of a clip."""
     levels = {a: max(one[a] for one in faces) for a in faces[0]} if faces else None
@@ -111,6 +117,14 @@ def _near(au: int, level: float, tolerance: float, span: tuple[float, float] | N
     figures = [f"{n / 10:.1f}" for n in range(51) if low <= n / 10 <= high]
     when = "" if span is None else ", " + _any(["-".join(f"{round(t, 1):.2f}" for t in span)]) + " s"
     return rf"/AU{au}, ({_any(figures)})(, left|, right)?{when}/"
+
+
+def _told(often: int, events: Sequence[Event]) -> str:
+    """A sentence on one movement: how often it comes, from when to when, when it is strongest; or without figures."""
+    strongest, free = max(events, key=lambda e: e.peak), r"[^0-9.:<>\n]"
+    *times, last = (rf"from {_any([f'{e.onset:.1f}'])} to {_any([f'{e.offset:.1f}'])}" for e in events)
+    told = rf" {often} times{free}* {', '.join(times)},? and {last} seconds{free}*( at {_any([f'{strongest.apex:.1f}'])})?"
+    return rf"/(AU{strongest.au}|[A-Z])({free}|AU{strongest.au})*({told})?\./"
 
 
 def _any(figures: Sequence[str]) -> str:
