@@ -61,7 +61,7 @@ def itself(x: Explanation) -> list[str]:
         slips += _counted(x, _FIT_IT, denied[0], may_want(denied[0]) | _OPEN)
     shares = [int(t) for t in _PERCENT.findall(SENTENCE.split(x.interpretation)[0])]
     slips += [f"says {n} percent and states {x.confidence}" for n in shares
-              if x.confidence is not None and abs(n / 100 - x.confidence) > 0.1]
+              if x.confidence is not None and abs(n / 100 - x.confidence) > (0.051 if n == 95 else 0.026)]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
 

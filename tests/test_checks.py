@@ -218,7 +218,7 @@ def test_too_weak(level, fails):
 
 @pytest.mark.parametrize(("question", "said", "slip"), [
     ("How sure are you?", "Fairly sure: about 80 percent for happiness.", None),
-    ("How sure are you?", "Fairly sure: about 55 percent for happiness.", "says 55 percent"),
+    ("How sure are you?", "Fairly sure: about 75 percent for happiness.", "says 75 percent"),
     ("How sure are you?", "It looks happy because the lip corners are raised.", "how sure"),
     ("Which AUs are active?", "It looks happy.", "leaves out AU25"),
     ("Which AUs are there in the mouth?", "It looks happy.", None),

@@ -186,8 +186,11 @@ def follows(tokenizer, form, text):
 
 def test_texts_of_the_explanation_engine_follow_the_grammar(nano):
     texts = list(engine_texts(faces=200, pairs=40, clips=60))
-    fit = [follows(nano.engine.tokenizer, grammar.explanation(v, spans=s), t) for t, v, s in texts]
-    assert sum(fit[:240]) >= 237 and sum(fit[240:]) >= 57, [t for (t, *_), f in zip(texts, fit, strict=True) if not f]
+    for sure in (False, True):
+        likely = [(parse(t).confidence,) if sure else () for t, *_ in texts]
+        forms = [grammar.explanation(v, spans=s, likely=[p for p in share if p]) for (_, v, s), share in zip(texts, likely, strict=True)]
+        fit = [follows(nano.engine.tokenizer, form, t) for form, (t, *_) in zip(forms, texts, strict=True)]
+        assert sum(fit[:240]) >= 237 and sum(fit[240:]) >= 57, [t for (t, *_), f in zip(texts, fit, strict=True) if not f]
 
 
 @pytest.mark.parametrize("observed, says, fits", [
@@ -227,6 +230,16 @@ def test_a_movement_that_comes_again_is_observed_and_told_each_time(nano):
     for a, b in (("2 times", "3 times"), ("from 2.0 to 3.0", "from 2.0 to 2.0"), (" and from 2.0 to 3.0", ""), ("at 1.0", "at 2.5"),
                  ("from 0.5 to 1.5 and from 2.0 to 3.0", "from 2.0 to 3.0 and from 0.5 to 1.5")):
         assert not fits(first + second, told.replace(a, b))
+
+
+@pytest.mark.parametrize(("said", "stated", "fits"), [
+    ("about 80 percent", "0.8", True), ("about 85 percent", "0.85", True), ("about 80 percent", "0.85", False),
+    ("about 95 percent", "0.8", False), ("95 in 100", "0.95", False), ("likely", "0.75", True), ("likely", "0.95", False),
+    ("5 of 5", "0.8", True)])
+def test_percentages_in_the_words_are_the_confidence(nano, said, stated, fits):
+    form = grammar.explanation({12: 3.0}, likely=[0.8])
+    text = f"<think>Interpretation: It is {said} for happiness. So it is. Confidence: {stated}.</think><answer>happiness</answer>"
+    assert follows(nano.engine.tokenizer, form, text) == fits
 
 
 def test_constrained_answers_of_the_reasoner():

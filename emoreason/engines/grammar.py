@@ -24,9 +24,8 @@ DENIALS = ("no", "not", "without", "neither", "nor", "never", "nothing", "cannot
            "relaxed", "rest", "usual", "smooth", "soft", "loose", "still")
 AT_REST = {1: ("down", "low"), 2: ("down", "low"), 4: ("apart",), 6: ("flat", "low"), 10: ("down",),
            25: ("closed", "shut", "together"), 26: ("up", "closed"), 43: ("open",)}
-
 _GRAMMAR = r"""
-start: "<think>" observed? "Interpretation: " {opening} further{{0,{more}}} share? affect? end
+start: "<think>" observed? "Interpretation: " ({bodies}) affect? end
 observed: "Key observations: " {seen}
 observation: {kinds}
 present: first (" " word){{2,{words}}} " (" PRESENT "). "
@@ -34,21 +33,35 @@ absent: denial " (" ABSENT "). "
 denial: FIRST_DENIAL (" " word){{1,{words}}} | first (" " word){{0,{before}}} " " DENIAL (" " word){{0,{after}}}
 first[max_tokens=6]: /[A-Z][a-z]*,?/
 word[max_tokens=6]: /[a-z][a-z'-]*,?/
-sentence[max_tokens={sentence}]: SENTENCE
-further[max_tokens={sentence}]: FURTHER
-share: " Confidence: " SHARE
+body: {opening} further{{0,{more}}} (" Confidence: " /(0(\.[0-9][0-9]?)?|1)\./)?
+sentence[max_tokens={length}]: SENTENCE
+further[max_tokens={length}]: FURTHER
 affect: " Valence: " AFFECT " Arousal: " AFFECT
 end: "</think>" "<answer>" answer "</answer>"
 answer: EMOTION (", " EMOTION)? | "none"
-SENTENCE: /[A-Z]([^.:<>\n]|\.[0-9]|: [A-Za-z0-9])*\./ & ~/(?is:.*(interpretation|confidence|valence|arousal):.*)/
-FURTHER: " " SENTENCE
 PRESENT: {present}
 ABSENT: {absent}
+SENTENCE: {sentence}
+FURTHER: " " SENTENCE
 FIRST_DENIAL: {first_denials}
 DENIAL: {denials}
-SHARE: /({shares})\./
 AFFECT: /-?(0(\.[0-9][0-9]?)?|1)\./
 EMOTION: {emotions}
+"""
+
+_SENTENCE = r"/[A-Z]([^.:<>\n]|\.[0-9]|: [A-Za-z0-9])*\./"
+# The same where the confidence is known: no figures but those of AUs, of intensities or seconds, "of 5" and "4 times".
+_UNSURE = r"/[A-Z]({figure}?([^0-9.:<>\n]|: ))*{figure}?\./"
+_FIGURE = r"(U[0-9][0-9]?(\+[0-9][0-9]?)*|{whole}\.[0-9][0-9]?|5{counted})"
+_NO_HEADING = r" & ~/(?is:.*(interpretation|confidence|valence|arousal):.*)/"
+_NO_SHARE = r" & ~/(?s:.*[0-9] (percent|in 100).*)/"
+
+# What is made of it and one confidence, which a percentage in the words is too.
+_BODY = r"""
+body{i}: ({opening} | sure{i}) (further | " " sure{i}){{0,{more}}} (" Confidence: " SHARE{i})?
+sure{i}[max_tokens={length}]: SURE{i}
+SURE{i}: /[A-Z]([^0-9.:<>\n]|: )* {percent} (percent|in 100)([^0-9.:<>\n]|AU[0-9])*\./
+SHARE{i}: /{share}\./
 """
 
 
@@ -74,16 +87,24 @@ def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.
         present, gone = [rf"/AU{a}, ([0-4]\.[0-9]|5\.0)(, left|, right)?/" for a in ACTION_UNITS], []
     rules = {"present": present, "absent": gone}
     resting = [a for a in gone if a in AT_REST]
-    sure = [f"{n / 20:.2f}".rstrip("0").rstrip(".") for n in range(21) if any(abs(n / 20 - p) <= SURE for p in likely)]
+    sure = [n for n in range(21) if any(abs(n / 20 - p) <= SURE for p in likely)]
     seen = " ".join(f"seen{i}" for i in range(len(events))) or f"observation{{1,{OBSERVATIONS}}}"
+    figure = _FIGURE.format(whole="[0-5]", counted="")
+    if spans is not None:
+        longest = max((off for each in spans.values() for _, off, _ in each), default=0.0)
+        figure = _FIGURE.format(whole="[0-9]" if longest < 10 else "[0-9]+", counted="|[0-9] times")
+    common = {"opening": "told" if events else "sentence", "more": SENTENCES - 1,
+              "length": LONG if spans is not None else LONG * 2 // 3}
     form = _GRAMMAR.format(
-        shares=_any(sure) if sure else r"0(\.[0-9][0-9]?)?|1",
-        sentence=LONG if spans is not None else LONG * 2 // 3,
-        seen=seen, opening="told" if events else "sentence",
-        words=WORDS, before=BEFORE, after=AFTER, more=SENTENCES - 1,
+        **common, seen=seen, words=WORDS, before=BEFORE, after=AFTER,
+        bodies=" | ".join(f"body{i}" for i in range(len(sure))) or "body",
+        sentence=(_UNSURE.format(figure=figure) + _NO_SHARE if sure else _SENTENCE) + _NO_HEADING,
         kinds=" | ".join([k for k, marks in rules.items() if marks] + [f"still{a}" for a in resting]),
         present=" | ".join(present) or '"-"', absent=_words([f"AU{a} absent" for a in gone]) or '"-"',
         first_denials=_words(FIRST_DENIALS), denials=_words(DENIALS), emotions=_words(EMOTIONS))
+    form += "".join(
+        _BODY.format(**common, i=i, share=_any([f"{n / 20:.2f}".rstrip("0").rstrip(".")]),
+                     percent=f"(over )?{min(5 * n, 95)}") for i, n in enumerate(sure))
     form += "".join(
         f'seen{i}: "The" (" " word){{2,{WORDS}}} " (" SEEN{i} "). "\n'
         f"SEEN{i}: {_near(e.au, e.peak, tolerance, (e.onset, e.offset))}\n" for i, e in enumerate(events))
@@ -122,8 +143,9 @@ def _near(au: int, level: float, tolerance: float, span: tuple[float, float] | N
 def _told(often: int, events: Sequence[Event]) -> str:
     """A sentence on one movement: how often it comes, from when to when, when it is strongest; or without figures."""
     strongest, free = max(events, key=lambda e: e.peak), r"[^0-9.:<>\n]"
+    peak = _any([f"{strongest.apex:.1f}"])
     *times, last = (rf"from {_any([f'{e.onset:.1f}'])} to {_any([f'{e.offset:.1f}'])}" for e in events)
-    told = rf" {often} times{free}* {', '.join(times)},? and {last} seconds{free}*( at {_any([f'{strongest.apex:.1f}'])})?"
+    told = rf" {often} times{free}* {', '.join(times)},? and {last} seconds{free}*( at {peak})?"
     return rf"/(AU{strongest.au}|[A-Z])({free}|AU{strongest.au})*({told})?\./"
 
 
