@@ -53,6 +53,11 @@ class Completion:
     finish: str = "stop"
 
 
+def reader(on_text: OnText | None, number: int) -> Callable[[str], bool] | None:
+    """What takes the pieces of one request's text, the ``number``-th of a batch; None where nobody reads along."""
+    return None if on_text is None else lambda piece: on_text(number, piece)
+
+
 class Engine(Protocol):
     """name: the model, as shown; native: reads ``media.Media`` through its own face and AU tokens; sends_to: the
     host that pictures are sent to, None where they stay on this machine; spec: its settings."""

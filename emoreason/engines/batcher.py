@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from emoreason.engines import Completion, Engine, OnText, Request
+from emoreason.engines import Completion, Engine, OnText, Request, reader
 from emoreason.errors import UserError
 
 WAIT = 0.01  # seconds that a request waits for company
@@ -38,7 +38,7 @@ class Batcher:
 
     def generate(self, requests: Sequence[Request], on_text: OnText | None = None) -> list[Completion]:
         """See ``Engine.generate``."""
-        jobs = [_Job(r, _reader(on_text, i), Future()) for i, r in enumerate(requests)]
+        jobs = [_Job(r, reader(on_text, i) or (lambda _: True), Future()) for i, r in enumerate(requests)]
         with self._changed:
             if self._closed:
                 raise UserError("the server is stopping")
@@ -79,7 +79,3 @@ class Batcher:
             return
         for job, completion in zip(batch, made, strict=True):
             job.done.set_result(completion)
-
-
-def _reader(on_text: OnText | None, number: int) -> Callable[[str], bool]:
-    return (lambda _: True) if on_text is None else (lambda piece: on_text(number, piece))

@@ -11,7 +11,7 @@ import torch
 from tokenizers.decoders import DecodeStream
 from torch import Tensor
 
-from emoreason.engines import Completion, OnText, Request
+from emoreason.engines import Completion, OnText, Request, reader
 from emoreason.engines.grammar import for_tokenizer
 from emoreason.engines.spec import Spec
 from emoreason.errors import UserError
@@ -107,7 +107,7 @@ class BatchEngine:
     def _generate(self, requests: list[Request], numbers: list[int], on_text: OnText | None) -> list[Completion]:
         try:
             inputs, counts = self._inputs(requests)
-            rows = [Row(r, self.tokenizer, self.ends, c, _reader(on_text, n))
+            rows = [Row(r, self.tokenizer, self.ends, c, reader(on_text, n))
                     for r, c, n in zip(requests, counts, numbers, strict=True)]
             self._check_length(max(counts), max(c + r.max_tokens for c, r in zip(counts, requests, strict=True)))
             with torch.inference_mode():
@@ -159,7 +159,3 @@ def _words(tokenizer: Any) -> Any:
     plain.no_padding()
     plain.no_truncation()
     return llguidance.LLTokenizer(plain.to_str(), eos_token=tokenizer.eos_token_id)
-
-
-def _reader(on_text: OnText | None, number: int) -> Callable[[str], bool] | None:
-    return None if on_text is None else lambda piece: on_text(number, piece)

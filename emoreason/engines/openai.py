@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from emoreason.engines import Completion, OnText, Request
+from emoreason.engines import Completion, OnText, Request, reader
 from emoreason.engines.spec import Spec
 from emoreason.errors import UserError
 
@@ -101,7 +101,7 @@ class OpenAIEngine:
         if not requests:
             return []
         with ThreadPoolExecutor(min(self.spec.parallel, len(requests))) as pool:
-            readers = [_reader(on_text, i) for i in range(len(requests))]
+            readers = [reader(on_text, i) for i in range(len(requests))]
             return list(pool.map(self._one, requests, readers))
 
     def _answers(self) -> None:
@@ -195,10 +195,6 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("no text")
     return value.strip()
-
-
-def _reader(on_text: OnText | None, number: int) -> Callable[[str], bool] | None:
-    return None if on_text is None else lambda piece: on_text(number, piece)
 
 
 def _said(e: Exception, spec: Spec) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from emoreason.engines import Completion, OnText, Request
+from emoreason.engines import Completion, OnText, Request, reader
 from emoreason.engines.grammar import for_tokenizer
 from emoreason.engines.loading import NANO, is_ours, load_native, without_adapter
 from emoreason.engines.local import NativeEngine, chats
@@ -73,7 +73,7 @@ class VLLMEngine:
         from vllm.v1.engine.exceptions import EngineDeadError
 
         async def all_of_them() -> list[Completion]:
-            readers = [_reader(on_text, i) for i in range(len(requests))]
+            readers = [reader(on_text, i) for i in range(len(requests))]
             return await asyncio.gather(*map(self._one, requests, readers))
 
         try:
@@ -209,7 +209,3 @@ def _special(tokenizer: Any) -> Callable[[int], bool]:
     import llguidance.hf
 
     return llguidance.hf.from_tokenizer(tokenizer).is_special_token
-
-
-def _reader(on_text: OnText | None, number: int) -> Callable[[str], bool] | None:
-    return None if on_text is None else lambda piece: on_text(number, piece)
