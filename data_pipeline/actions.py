@@ -90,6 +90,11 @@ def strength(intensity: float) -> float:
     return float(np.interp(intensity, *_CURVE))
 
 
+def intensity(share: float) -> float:
+    """The intensity 0-5 at which a movement has this share of its full extent, in [0, 1]."""
+    return float(np.interp(share, *reversed(_CURVE)))
+
+
 def weights(aus: dict[int, float], sides: dict[int, tuple[float, float]] | None = None,
             gain: dict[int, float] | None = None, parting: float = 0.3) -> dict[str, float]:
     """Shape weights of AU intensities (0-5).

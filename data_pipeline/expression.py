@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from emoreason.data_pipeline.actions import SHAPES, intensity, strength
 from emoreason.facs import MEASURED_AUS, PRESENT, PROTOTYPES, prototype_support
 
 # Pairs that cannot or hardly show together; the weaker one goes.
@@ -38,8 +39,13 @@ class Expression:
 
 
 def settle(aus: dict[int, float]) -> dict[int, float]:
-    """Drop what cannot be seen beside something stronger, by the manual's rules."""
+    """Drop what cannot be seen beside something stronger, by the manual's rules. A mouth stretch that opens the jaw no
+    further than a jaw drop can is one."""
     out = {a: float(np.clip(v, 0.0, 5.0)) for a, v in aus.items() if v > 0.05}
+    opening = strength(out.get(27, 0.0)) * SHAPES[27]["jawOpen"] / SHAPES[26]["jawOpen"]
+    if 0 < opening <= 1:
+        del out[27]
+        out[26] = max(intensity(opening), out.get(26, 0.0))
     for a, b in _CLASHES:
         if out.get(a, 0.0) >= 0.5 and out.get(b, 0.0) >= 0.5:
             del out[a if out[a] < out[b] else b]

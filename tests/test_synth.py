@@ -38,6 +38,9 @@ def test_settle_follows_the_manual() -> None:
     assert 15 not in expression.settle({12: 4.0, 15: 2.0})  # a strong smile hides 15
     assert set(expression.settle({24: 4.0, 25: 2.0})) == {24}  # pressed lips are not parted
     assert set(expression.settle({26: 2.0, 27: 4.0})) == {27}
+    low, high = (expression.settle({27: x}) for x in (1.5, 3.0))  # a jaw that a drop opens as far
+    assert set(low) == {26} and set(high) == {27}
+    assert actions.weights(low)["jawOpen"] == pytest.approx(actions.weights({27: 1.5})["jawOpen"], abs=1e-3)
     assert 5 not in expression.settle({5: 3.0, 43: 5.0})
 
 
