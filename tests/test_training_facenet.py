@@ -68,6 +68,16 @@ def test_it_goes_on_as_if_it_had_not_stopped(caches, tmp_path, monkeypatch):
     assert (tmp_path / "parts" / "curves.png").read_bytes()[:4] == b"\x89PNG" and list((tmp_path / "parts" / "runs").glob("events*"))
 
 
+def test_the_movements_alone_are_trained(caches, tmp_path):
+    facenet.train(settings(caches, tmp_path / "first"))
+    facenet.train(settings(caches, tmp_path / "more", f"start={tmp_path}/first/facenet.safetensors", "steady=true", "movements=true"))
+    was, now = (load_file(tmp_path / n / "facenet.safetensors") for n in ("first", "more"))
+    changed = {k.split(".")[0] for k in was if not torch.equal(was[k], now[k])}
+    assert {"fine", "coarse", "mix", "au_weight", "au_context"} <= changed
+    assert changed <= {"fine", "coarse", "mix", "attend", "au_weight", "au_bias", "au_context", "emotion_aus"}
+    assert not [k for k in was if "running_" in k and not torch.equal(was[k], now[k])]
+
+
 def test_two_processes_share_a_batch(caches, tmp_path):
     """Three steps of 2 x 2 faces and renders: both end with the same weights, every face is seen once an epoch."""
     script = tmp_path / "run.py"
@@ -128,19 +138,25 @@ def test_a_mixed_picture_has_two_labels_and_no_aus():
 
 
 def test_labels_bound_the_movements():
-    """A strong movement in a face labelled neutral costs, and so does a happy one without a smile; nothing else does."""
+    """A movement in a face labelled neutral costs, the less the surer teachers are that it is not, and so does a happy
+    one without a smile; nothing else does."""
     losses = Losses(Weights(classes=0), 0.0, 0.0, torch.device("cpu"))
 
-    def cost(emotion, **levels):
+    def cost(emotion, found=None, **levels):
         aus = torch.zeros(1, len(MEASURED_AUS))
         for name, level in levels.items():
             aus[0, MEASURED_AUS.index(int(name[2:]))] = level
         out = {"aus": aus, "emotion": torch.zeros(1, 8), "affect": torch.zeros(1, 2), "maps": torch.full((1, len(MEASURED_AUS), 16, 16), 1 / 256)}
         log = {}
-        losses.real(out, {"label": torch.tensor([EMOTIONS.index(emotion)]), "aus": torch.full_like(aus, torch.nan)}, torch.full((1, 68, 2), 0.5), log)
+        y = {"label": torch.tensor([EMOTIONS.index(emotion)]), "aus": torch.full_like(aus, torch.nan)}
+        if found is not None:
+            y["soft"] = torch.full((1, 8), (1 - found) / 7).index_fill(1, torch.tensor(EMOTIONS.index("neutral")), found)
+        losses.real(out, y, torch.full((1, 68, 2), 0.5), log)
         return log["labels"].item()
 
-    assert cost("neutral", au2=3.0) > cost("neutral", au2=2.5) > 0 == cost("neutral", au2=1.9)
+    assert cost("neutral", au2=3.0) > cost("neutral", au2=1.0) > 0 == cost("neutral", au2=0.7)
+    assert 0 < cost("neutral", found=0.2, au2=3.0) < cost("neutral", found=0.9, au2=3.0) < cost("neutral", au2=3.0)
+    assert cost("neutral", au12=3.0, au25=3.0) == 0
     assert cost("happiness") > cost("happiness", au12=0.6) > 0 == cost("happiness", au12=1.2)
     assert cost("anger", au4=5.0) == 0
 

@@ -38,8 +38,9 @@ class FaceNetTraining:
     commas between them; teachers: weights of nets, with commas between them, whose mean answer to the very view that
     is learned from counts as the label by ``soft_share`` in [0, 1], and as AUs; start: weights to go on from; out:
     folder; epochs over the real faces; batches in pictures; lr: the peak of one cycle; mixup: the part of the real
-    faces that is mixed with one another; bf16: compute in it, None where the machine gains by it; save_every in
-    epochs."""
+    faces that is mixed with one another; steady: batch norms keep their statistics, as short runs of small batches
+    need it; movements: only what reads the movements is trained, the look stays as it is; bf16: compute in it, None
+    where the machine gains by it; save_every in epochs."""
 
     real: str
     validation: str
@@ -56,6 +57,8 @@ class FaceNetTraining:
     smoothing: float = 0.1
     soft_share: float = 0.6
     mixup: float = 0.0
+    steady: bool = False
+    movements: bool = False
     seed: int = 0
     save_every: int = 5
     bf16: bool | None = None
@@ -135,6 +138,12 @@ def train(config: FaceNetTraining) -> dict[str, float]:
     net = net.to(device, memory_format=torch.channels_last)
     people = int(renders["identity"].max()) + 1 if renders is not None else 1
     critic = nn.Linear(config.net.widths[-1], people).to(device)
+    if config.movements:
+        net.requires_grad_(False)
+        for part in (net.fine, net.coarse, net.mix, net.attend, net.au_context):
+            part.requires_grad_(True)
+        net.au_weight.requires_grad_(True)
+        net.au_bias.requires_grad_(True)
     net.emotion_aus.weight.zero_()  # fitted at the end
     net.emotion_aus.bias.zero_()
     params = [p for p in net.parameters() if p.requires_grad] + list(critic.parameters())
@@ -168,6 +177,9 @@ def train(config: FaceNetTraining) -> dict[str, float]:
         for epoch in range(at["epoch"], config.epochs):
             torch.manual_seed(config.seed * 1000 + epoch)
             net.train()
+            if config.steady:
+                for norm in (m for m in net.modules() if isinstance(m, nn.BatchNorm2d)):
+                    norm.eval()
             order = torch.randperm(len(real["grey"]), device=device)
             sums: dict[str, Tensor] = {}
             first = at["faces"] // (config.batch * crew.world) if epoch == at["epoch"] else 0
