@@ -33,6 +33,8 @@ _LISTS = re.compile(r"\baction units? (?:is|are) active:|\bactive (?:is|are) |\b
                     r"\bFACS notation this is|\bof a trace or more:|\bcan be coded as|\bcoder would write|"
                     r"\blist of active units is|\b(?:is|are) active, \w+ in all", re.I)
 _CODES = re.compile(r"(?:AU|\+)[LR]?(\d+)")  # AU6, AU12; AU6B+R12
+_OTHER = re.compile(r"\b(?:would rather fit|brings? in a note of|belongs? more to|there is some|adds? a touch of|"
+                    r"pulls? toward|a part of) (\w+)")
 DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 
 
@@ -62,6 +64,8 @@ def itself(x: Explanation) -> list[str]:
     shares = [int(t) for t in _PERCENT.findall(SENTENCE.split(x.interpretation)[0])]
     slips += [f"says {n} percent and states {x.confidence}" for n in shares
               if x.confidence is not None and abs(n / 100 - x.confidence) > (0.051 if n == 95 else 0.026)]
+    for word in _OTHER.findall(x.interpretation.lower()):  # a second look, which cannot be the first
+        slips += [f"finds signs of another look in {e}" for e in x.emotions if EMOTION_OF_WORD.get(word) == e]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
 

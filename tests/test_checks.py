@@ -49,6 +49,8 @@ BOTH = TEXT.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks rise (AU6, 2.0).")
     ("The movements it needs are there, the raised upper lids, yet the overall impression goes to happiness.", 0.8, "happiness", "AU5"),
     ("The raised upper lids would fit it, but the rest is missing.", 0.8, "happiness", "AU5"),
     ("Quite sure: about 80 percent for happiness. The raised lip corners speak for it.", 0.8, "happiness", None),
+    ("It looks happy. The raised lip corners would rather fit happiness.", 0.8, "happiness", "another look in happiness"),
+    ("It looks happy. The raised lip corners bring in a note of surprise.", 0.8, "happiness", None),
     ("Quite sure: about 20 percent for a neutral look. The raised lip corners speak for it.", 0.2, "neutral", "counts AU12 for neutral"),
     ("It does not look sad. The raised lip corners would fit it, but the rest is missing.", 0.8, "happiness", "counts AU12 for sadness"),
     ("It does not look contemptuous. The raised lip corners would fit it, but the rest is missing.", 0.8, "happiness", None),
