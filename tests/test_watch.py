@@ -47,7 +47,9 @@ def test_a_smile_is_measured_over_time(nano, smile):
     assert media.scene is None and len(media) == FRAMES
     assert nano.measured(smile) is smile
     request = nano.request([smile], "What changes, and when?")
-    told = re.escape(clip.words()) + r"Asked: first AU23 0\.6, last AU25 1\.1, most 1\.4 s in part 2: AU12 .* What changes, and when\?"
+    first, last = (f"AU{e.au} {e.onset:.1f}" for e in (clip.told[0], clip.told[-1]))
+    asked = re.escape(f"Asked: first {first}, last {last}, most 1.4 s in part 2: AU12 ")
+    told = re.escape(clip.words()) + asked + r".* What changes, and when\?"
     assert re.fullmatch(told, request.messages[0]["content"][-1]["text"].replace("neutral.\n", "neutral. "))
 
 
