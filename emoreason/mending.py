@@ -1,9 +1,10 @@
 """A text that does not hold is written again from its first wrong sentence on; what stands before it is kept. What it
-observes twice is taken out, as are asides on the doubt that its confidence belies, and in the end the sentences that
-still do not hold: shorter, but true."""
+observes or tells twice is taken out, as are asides on the doubt that its confidence belies, and in the end the
+sentences that still do not hold: shorter, but true."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from emoreason.schema import Explanation, once, sentences, without_sentence
 RETRIES = 8  # texts of one round, where it goes on from what holds
 AFRESH = 4  # the same where every text is written anew
 ROUNDS = 3
+REPEATED = re.compile(r"\b([a-z][^,;.]{7,}?)(?:, | and )\1(?=,|\.| and )")  # one item of a list told twice in a row
 IDLE = 2  # rounds that mended nothing, after which it is left
 CUTS = 4  # sentences that are taken out at most
 
@@ -41,7 +43,7 @@ class Attempt:
 
     def _tidy(self, text: str) -> Checked:
         with suppress(ValueError):  # what does not parse is checked as it is
-            text = once(text)
+            text = REPEATED.sub(r"\1", once(text))
         found = self.check(text)
         plain = without_asides(found)
         return found if plain is None else min(found, self.check(plain), key=Checked.faults)

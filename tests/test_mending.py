@@ -10,7 +10,7 @@ from test_checks import HAPPY, SAD, TEXT, measured
 
 from emoreason.checks import check, first_fault
 from emoreason.engines import Completion, Request
-from emoreason.mending import AFRESH, RETRIES, Attempt, keeps, mend
+from emoreason.mending import AFRESH, REPEATED, RETRIES, Attempt, keeps, mend
 from emoreason.schema import without_sentence
 
 GOOD = TEXT.format(said="It looks happy, as the lip corners are raised.", sure=0.8, look="happiness")
@@ -70,6 +70,15 @@ def test_the_first_fault_of_a_comparison(spoiled, kept):
 def test_what_is_observed_twice_is_taken_out():
     twice = GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The lip corners are lifted (AU12, 2.9).")
     assert "twice" in judge(twice).slips[0] and mended(Writer(), twice).text == GOOD
+
+
+@pytest.mark.parametrize(("told", "left"), [
+    ("the lips tighten a trace, the lips tighten a trace and the eyes blink.", "the lips tighten a trace and the eyes blink."),
+    ("the lips tighten and the lips tighten.", "the lips tighten."),
+    ("the lips part, the eyes blink and the lips part.", "the lips part, the eyes blink and the lips part."),
+    ("the mouth opens, the mouth opens wide.", "the mouth opens, the mouth opens wide.")])
+def test_what_a_list_tells_twice_in_a_row(told, left):
+    assert REPEATED.sub(r"\1", f"At first, {told}") == f"At first, {left}"
 
 
 @pytest.mark.parametrize(("native", "draws"), [(True, RETRIES), (False, AFRESH)])
