@@ -61,6 +61,7 @@ def itself(x: Explanation) -> list[str]:
     denied = [EMOTION_OF_WORD[w] for w in DENIED.findall(x.interpretation.lower()) if w in EMOTION_OF_WORD]
     if len(set(denied)) == 1:
         slips += _counted(x, _FIT_IT, denied[0], may_want(denied[0]) | _OPEN)
+    # Told in twentieths, and "over 95 percent" of certainty.
     shares = [int(t) for t in _PERCENT.findall(SENTENCE.split(x.interpretation)[0])]
     slips += [f"says {n} percent and states {x.confidence}" for n in shares
               if x.confidence is not None and abs(n / 100 - x.confidence) > (0.051 if n == 95 else 0.026)]

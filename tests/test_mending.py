@@ -81,6 +81,12 @@ def test_what_a_list_tells_twice_in_a_row(told, left):
     assert REPEATED.sub(r"\1", f"At first, {told}") == f"At first, {left}"
 
 
+def test_a_text_that_fails_is_rid_of_it():
+    text = GOOD.replace("the lip corners are raised.", "the lip corners are raised and the lip corners are raised.")
+    twice = text.replace("(AU12, 3.0).", "(AU12, 3.0). The lip corners are lifted (AU12, 2.9).")
+    assert twice != text != GOOD and mended(Writer(), twice).text == GOOD
+
+
 @pytest.mark.parametrize(("native", "draws"), [(True, RETRIES), (False, AFRESH)])
 def test_fewer_draws_where_every_text_is_written_anew(native, draws):
     writer = Writer(*[GOOD] * 20, native=native)

@@ -70,7 +70,7 @@ def test_it_goes_on_as_if_it_had_not_stopped(caches, tmp_path, monkeypatch):
 
 def test_the_movements_alone_are_trained(caches, tmp_path):
     facenet.train(settings(caches, tmp_path / "first"))
-    facenet.train(settings(caches, tmp_path / "more", f"start={tmp_path}/first/facenet.safetensors", "steady=true", "movements=true"))
+    facenet.train(settings(caches, tmp_path / "more", f"start={tmp_path}/first/facenet.safetensors", "movements=true"))
     was, now = (load_file(tmp_path / n / "facenet.safetensors") for n in ("first", "more"))
     changed = {k.split(".")[0] for k in was if not torch.equal(was[k], now[k])}
     assert {"fine", "coarse", "mix", "au_weight", "au_context"} <= changed

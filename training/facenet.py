@@ -39,7 +39,7 @@ class FaceNetTraining:
     is learned from counts as the label by ``soft_share`` in [0, 1], and as AUs; start: weights to go on from; out:
     folder; epochs over the real faces; batches in pictures; lr: the peak of one cycle; mixup: the part of the real
     faces that is mixed with one another; steady: batch norms keep their statistics, as short runs of small batches
-    need it; movements: only what reads the movements is trained, the look stays as it is; bf16: compute in it, None
+    need it; movements: only what reads the movements is trained, and the norms are steady; bf16: compute in it, None
     where the machine gains by it; save_every in epochs."""
 
     real: str
@@ -177,7 +177,7 @@ def train(config: FaceNetTraining) -> dict[str, float]:
         for epoch in range(at["epoch"], config.epochs):
             torch.manual_seed(config.seed * 1000 + epoch)
             net.train()
-            if config.steady:
+            if config.steady or config.movements:
                 for norm in (m for m in net.modules() if isinstance(m, nn.BatchNorm2d)):
                     norm.eval()
             order = torch.randperm(len(real["grey"]), device=device)
