@@ -81,7 +81,7 @@ def compare(a: Facts, b: Facts, question: Question, rng: random.Random) -> Expla
             return unreadable(facts, voice)
     ta, tb = Teller(a, rng, voice), Teller(b, rng, voice)
     gaps = sorted((x for x in a.present | b.present), key=lambda x: -abs(a.aus[x] - b.aus[x]))
-    told = gaps[:5] if len(gaps) > 5 else gaps
+    told = gaps[:5]
     observations = [_difference(voice, a, b, x) for x in told]
     both_gone = [x for x in ta.may_lack((12, 4, 1, 15, 9, 6, 5, 26, 7)) if x in tb.may_lack((x,))]
     voice.rng.shuffle(both_gone)
@@ -91,7 +91,7 @@ def compare(a: Facts, b: Facts, question: Question, rng: random.Random) -> Expla
     if voice.chance(0.5):
         observations.sort(key=lambda o: PLACE[o.au])
     said = _smiles(voice, a, b) if question.au == 12 else _asked(voice, a, b, question.emotion)
-    said += _interpretation(voice, a, b, ta, tb, gaps)
+    said += _interpretation(voice, a, b, ta, tb, told)
     return Explanation(tuple(observations), " ".join(sentence(s) for s in said),
                        ", ".join(dict.fromkeys((a.top, b.top))), min(a.confidence, b.confidence))
 
@@ -135,10 +135,10 @@ def _smiles(v: Voice, a: Facts, b: Facts) -> list[str]:
     return [v.say(SMILES_ALONE if min(first, second) < ABSENT else SMILES, **words)]
 
 
-def _interpretation(v: Voice, a: Facts, b: Facts, ta: Teller, tb: Teller, gaps: list[int]) -> list[str]:
+def _interpretation(v: Voice, a: Facts, b: Facts, ta: Teller, tb: Teller, told: list[int]) -> list[str]:
     words = {"adj": v.one(ADJECTIVE[a.top]), "adj2": v.one(ADJECTIVE[b.top]), "noun": NOUN[a.top], "noun2": NOUN[b.top]}
     said = [v.say(SAME if a.top == b.top else VERDICT, **words)]
-    big = [x for x in gaps if abs(a.aus[x] - b.aus[x]) >= GAP]
+    big = [x for x in told if abs(a.aus[x] - b.aus[x]) >= GAP]
     if big:
         first = a.aus[big[0]] > b.aus[big[0]]
         mine = [x for x in big if (a.aus[x] > b.aus[x]) == first][:2]

@@ -20,7 +20,7 @@ _STRONGEST = pool("the strongest is the {name} at {x}", "AU{a} is the strongest,
                   "the {name} leads with {x} of 5", "most of the strength is in AU{a}",
                   "AU{a} comes first in strength, the {name}",
                   "the {name} is the strongest of them, at level {letter}")
-_TOWARD = pool(
+TOGETHER = pool(
     "taken together they look {adj}, {conf}", "as a whole this reads as {as_}, {conf}",
     "the set points to {noun}, {conf}", "they add up to {look}, {conf}",
     "this combination comes closest to {noun}, {conf}",
@@ -64,7 +64,7 @@ def aus(t: Teller, q: Question) -> Explanation:
         said.append(v.say(_STRONGEST, name=_name(first), a=str(first), x=f"{f.aus[first]:.1f}",
                           letter=band(f.aus[first])))
     mine = f.cues(f.top)
-    said.append(v.say(_TOWARD if len(mine) > 1 else _TOWARD_ONE if mine else _TOWARD_BARE, **words))
+    said.append(v.say(TOGETHER if len(mine) > 1 else _TOWARD_ONE if mine else _TOWARD_BARE, **words))
     return finish(t, observations, said + tail(t, [], 1))
 
 

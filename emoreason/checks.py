@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from emoreason import scores
 from emoreason.consistency import DENIAL, DENIED, denies, itself, marks, named_twice, repeated, sides, twice
 from emoreason.errors import ParseError
-from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, MEASURED_AUS
+from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEASURED_AUS
 from emoreason.pair_checks import pair_slips
 from emoreason.records import Evidence
 from emoreason.remarks import declined_for, judges_smile, unfounded, unseen
@@ -19,6 +19,7 @@ from emoreason.schema import (
     SENTENCE,
     Explanation,
     closed,
+    is_negated,
     mentions,
     parse,
     sentences,
@@ -43,6 +44,8 @@ _LIST = re.compile(r"\b(?:AUs|action units|FACS code)\b|\b(?:code|score) this fa
 _PLACE = re.compile(r"\b(?:in|at|around|of) the\b", re.I)  # a question about one region
 _LISTED = 1.5  # from this intensity on a list of the action units cannot leave one out
 _LEVEL = re.compile(r"\bneither\b|\bno (?:clear difference|strong reading)\b")  # of two faces: no denial of a look
+_STRONGEST = re.compile(r"\bstrongest\b|\bleads with\b|\bmost of the strength\b|\bfirst in strength\b", re.I)
+_LETTER = re.compile(r"\blevel ([A-E])\b", re.I)
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
 
 
@@ -104,12 +107,25 @@ def of_one(text: str, x: Explanation, levels: Mapping[int, float], pose: Sequenc
 
 
 def _strongest(x: Explanation, levels: Mapping[int, float]) -> list[str]:
-    """A movement that is called the strongest and is not."""
+    """A movement that is called the strongest and is not, and a FACS letter that is not its own."""
+    slips, most = [], max((levels[a] for a in x.present if a in levels), default=0.0)
+    for sentence in SENTENCE.split(x.interpretation):
+        named = _units(sentence) & levels.keys()
+        if _STRONGEST.search(sentence):
+            slips += [f"calls AU{a} the strongest" for a in sorted(named) if levels[a] < most - ROUNDING]
+        if (m := _LETTER.search(sentence)) and named and not is_negated(sentence):
+            near = min(abs(levels[a] - LETTERS[m[1].upper()]) for a in named)
+            slips += [f"speaks of level {m[1]}, which was not measured"] * (near > 0.5 + ROUNDING)
+    return slips
+
+
+def _units(sentence: str) -> set[int]:
+    """AUs that a sentence names by number or by the unit's name."""
     from emoreason.data_pipeline.phrases import UNIT_NAMES
 
-    low, most = x.interpretation.lower(), max((levels[a] for a in x.present if a in levels), default=0.0)
-    return [f"calls AU{a} the strongest" for a, v in levels.items() if v < most - ROUNDING
-            and f"the strongest is the {UNIT_NAMES.get(a, ACTION_UNITS[a].name).lower()}" in low]
+    low = sentence.lower()
+    return {a for _, _, a in mentions(sentence)} | {
+        a for a, unit in ACTION_UNITS.items() if unit.name in low or UNIT_NAMES.get(a, unit.name).lower() in low}
 
 
 def of_two(text: str, x: Explanation, faces: Sequence[Facts], question: str) -> list[str]:
@@ -176,8 +192,7 @@ def _figures(x: Explanation, levels: Iterable[tuple[int, float]]) -> list[str]:
     known = [*levels, *((o.au, o.intensity) for o in x.observations if o.intensity is not None)]
     slips = []
     for sentence in SENTENCE.split(x.interpretation):
-        low = sentence.lower()
-        named = {a for _, _, a in mentions(sentence)} | {a for a, unit in ACTION_UNITS.items() if unit.name in low}
+        named = _units(sentence)
         mine = [v for a, v in known if a in named] or [v for _, v in known]
         slips += [f"speaks of {t}, which was not measured there" for t in _DECIMAL.findall(sentence)
                   if mine and min(abs(float(t) - v) for v in mine) > ROUNDING]

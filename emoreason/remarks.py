@@ -62,6 +62,7 @@ def _values(facts: Facts, e: str) -> list[float]:
 def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     """Every remark as a pattern with the cases in which it may be made."""
     from emoreason.data_pipeline import sentences as S
+    from emoreason.data_pipeline.details import TOGETHER
 
     rows = [(texts, Case(with_, without, e)) for e, with_, without, texts in S.KNOWN]
     rows += [(texts, Case(with_, without)) for with_, without, texts in S.NOTES]
@@ -83,6 +84,8 @@ def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     for texts, case in rows:
         for template in texts:
             table[template.source] = (*table.get(template.source, ()), case)
+    together = Case(moving=lambda f, e: len(f.cues(e)) > 1)
+    table |= {template.source.partition(" {")[0]: (together,) for template in TOGETHER}
     for level, words in S.CONF.items():
         table |= {f", {text}": (Case(sure=SURE[level], near=CLOSE),) for text in words}
     return tuple((re.compile(as_pattern(source.lower())), cases) for source, cases in table.items())

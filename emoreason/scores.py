@@ -13,7 +13,10 @@ from emoreason.facs import EMOTION_OF_WORD, PRESENT, PROTOTYPES, prototype_suppo
 from emoreason.schema import Explanation, find_aus, is_negated
 
 GREY = 0.5  # below this intensity an AU may be called absent; from here to PRESENT either word is tolerated
-_POSSIBLE = re.compile(r"\b(?:is not|cannot be) ruled out\b")
+# Negations that deny no look: what is not ruled out, and what is said of one movement beside the look of the whole.
+_POSSIBLE = re.compile(r"\b(?:(?:is not|cannot be) ruled out|does not depend on it|is no key to|"
+                       r"this does not fit the rest|it does not fit(?= \w+(?: \w+)?, the reading of)|"
+                       r"taken alone it would not suggest)\b")
 
 
 def unsupported(x: Explanation, intensities: Mapping[int, float], tolerance: float = 1.0) -> list[int]:
@@ -117,7 +120,7 @@ def abstention(x: Explanation | None, wanted: bool) -> float:
 
 def denies_itself(x: Explanation) -> bool:
     """Whether the interpretation denies the conclusion: a negated clause with one of its words ("it looks sad, so
-    sadness does not fit"); what is not ruled out is not denied."""
+    sadness does not fit"); ``_POSSIBLE`` is no denial."""
     words = {w for w, e in EMOTION_OF_WORD.items() if e in x.emotions and e != "neutral"}
     for clause in re.split(r"[.;:!?]|,", _POSSIBLE.sub("", x.interpretation.lower())):
         if is_negated(clause) and words & set(re.findall(r"[a-z]+", clause)):

@@ -71,6 +71,13 @@ BOTH = TEXT.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks rise (AU6, 2.0).")
     ("Yes, with some doubt, because the lip corners are raised.", 0.8, "happiness", ", with some doubt"),
     ("The strongest is the lip corner puller at 3.0.", 0.8, "happiness", None),
     ("The strongest is the cheek raiser at 2.0.", 0.8, "happiness", "calls AU6 the strongest"),
+    ("Two action units are active: AU6 and AU12. They add up to a happy look.", 0.8, "happiness", None),
+    ("Two action units are active: AU6 and AU12. The set points to anger.", 0.8, "anger", "the set points to"),
+    ("The cheek raiser leads with 2.0 of 5.", 0.8, "happiness", "calls AU6 the strongest"),
+    ("AU6 is the strongest, at level B.", 0.8, "happiness", "calls AU6 the strongest"),
+    ("AU12 is the strongest, at level C.", 0.8, "happiness", None),
+    ("AU12 is the strongest, at level B.", 0.8, "happiness", "level B"),
+    ("AU6, the cheek raiser, is there at level B, slight, with 2.0 of 5.", 0.8, "happiness", None),
     ("It looks happy, so happiness does not fit.", 0.8, "happiness", "denies"),
     ("It looks sad.", 0.8, "sadness", "likelier"),
     ("It looks happy.", 0.3, "happiness", "confidence"),
@@ -79,6 +86,14 @@ def test_one_face(said, sure, look, slip):
     found = check(BOTH.format(said=said, sure=sure, look=look), [HAPPY])
     assert found.unsupported == () and found.fails == (slip is not None)
     assert slip is None or slip in found.slips[0]
+
+
+def test_a_figure_belongs_to_the_unit_that_its_sentence_names():
+    lips = measured({12: 3.0, 25: 2.7, 26: 1.6}, {"happiness": 0.8, "neutral": 0.2})
+    text = BOTH.replace("The cheeks rise (AU6, 2.0).", "The lips are parted (AU25, 2.7). The jaw drops (AU26, 1.6).")
+    for said, slip in (("It is the parting of the lips at 2.7.", ()),
+                       ("It is the parting of the lips at 1.7.", ("speaks of 1.7, which was not measured there",))):
+        assert check(text.format(said=said, sure=0.8, look="happiness"), [lips]).slips == slip
 
 
 def test_what_is_built_on_is_observed():

@@ -133,7 +133,10 @@ def test_conversational_completions_are_read():
 def test_a_denied_conclusion_is_noticed():
     assert scores.denies_itself(explain({1: 2}, interpretation="The face looks sad, so sadness does not fit."))
     assert not scores.denies_itself(explain({1: 2}, interpretation="It looks sad, so anger does not fit. No rival is near."))
-    assert not scores.denies_itself(explain({1: 2}, interpretation="Sadness is not ruled out, it comes first."))
+    for said in ("Sadness is not ruled out, it comes first.", "It does not fit sadness, the reading of the whole face.",
+                 "The sad look of the face does not depend on it.", "This region is no key to the sad look."):
+        assert not scores.denies_itself(explain({1: 2}, interpretation=said))
+    assert scores.denies_itself(explain({1: 2}, interpretation="It looks like sadness, but it does not fit sadness."))
 
 
 def test_stray_aus():
