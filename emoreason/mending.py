@@ -17,6 +17,8 @@ RETRIES = 8  # texts of one round, where it goes on from what holds
 AFRESH = 4  # the same where every text is written anew
 ROUNDS = 3
 REPEATED = re.compile(r"\b([a-z][^,;.]{7,}?)(?:, | and )\1(?=,|\.| and )")  # one item of a list told twice in a row
+# The last item of a list in a caption, before which an "and" is missing.
+UNJOINED = re.compile(r"(\bvideo[^.,;]*, (?:[^.;]*; then |[^.;]*, )?the [^,.;]+), (the (?:(?! and )[^,.;])+)(?=\.)")
 IDLE = 2  # rounds that mended nothing, after which it is left
 CUTS = 4  # sentences that are taken out at most
 
@@ -43,7 +45,7 @@ class Attempt:
 
     def _tidy(self, text: str) -> Checked:
         with suppress(ValueError):  # what does not parse is checked as it is
-            text = REPEATED.sub(r"\1", once(text))
+            text = UNJOINED.sub(r"\1 and \2", REPEATED.sub(r"\1", once(text)))
         found = self.check(text)
         plain = without_asides(found)
         return found if plain is None else min(found, self.check(plain), key=Checked.faults)

@@ -10,7 +10,7 @@ from test_checks import HAPPY, SAD, TEXT, measured
 
 from emoreason.checks import check, first_fault
 from emoreason.engines import Completion, Request
-from emoreason.mending import AFRESH, REPEATED, RETRIES, Attempt, keeps, mend
+from emoreason.mending import AFRESH, REPEATED, RETRIES, UNJOINED, Attempt, keeps, mend
 from emoreason.schema import without_sentence
 
 GOOD = TEXT.format(said="It looks happy, as the lip corners are raised.", sure=0.8, look="happiness")
@@ -210,3 +210,15 @@ def test_without_keeps_the_headings():
     at = text.index(" Interpretation:")
     assert without_sentence(text, at) == text.replace(" It looks happy, as the lip corners are raised.", "")
     assert without_sentence(text, 5) is None and without_sentence(text, text.index(" Confidence:")) is None
+
+
+@pytest.mark.parametrize(("told", "joined"), [
+    ("Towards the end of the video, the cheeks rise strongly, the eyes blink.", "the cheeks rise strongly and the eyes blink."),
+    ("At the beginning of the video, the lips part, the cheeks rise, the eyes blink.", "the cheeks rise and the eyes blink."),
+    ("At the beginning of the video, the face is at rest; then the lips part, the eyes blink.", "the lips part and the eyes blink."),
+    ("In the middle of the video, the lips close and the eyes blink.", "the lips close and the eyes blink."),
+    ("In the middle of the video, the lips part, the chin rises and the eyes blink.", "part, the chin rises and the eyes blink."),
+    ("In the middle of the video, the brows rise, more on the left side.", "the brows rise, more on the left side."),
+])
+def test_the_last_item_of_a_list_is_joined(told, joined):
+    assert UNJOINED.sub(r"\1 and \2", told).endswith(joined)

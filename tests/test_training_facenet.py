@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 from emoreason.errors import UserError
-from emoreason.facenet import FaceNet, FaceNetConfig, load, movements
+from emoreason.facenet import FaceNet, FaceNetConfig, load, movements, one_jaw
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.training import facenet, facenet_looks
 from emoreason.training.config import load as load_config
-from emoreason.training.facenet_losses import Losses, Weights, guides, mixed
+from emoreason.training.facenet_losses import Losses, Weights, guides, halved, mixed
 
 
 @pytest.fixture
@@ -159,6 +159,56 @@ def test_labels_bound_the_movements():
     assert cost("neutral", au12=3.0, au25=3.0) == 0
     assert cost("happiness") > cost("happiness", au12=0.6) > 0 == cost("happiness", au12=1.2)
     assert cost("anger", au4=5.0) == 0
+
+
+def test_a_jaw_drops_or_is_stretched_open():
+    drop, stretch = MEASURED_AUS.index(26), MEASURED_AUS.index(27)
+    levels = torch.full((3, len(MEASURED_AUS)), 2.0)
+    levels[:, drop], levels[:, stretch] = torch.tensor([3.0, 3.0, 0.2]), torch.tensor([1.0, 2.0, 0.1])
+    told = one_jaw(levels)
+    assert torch.allclose(told[:, [drop, stretch]], torch.tensor([[3.0, 0.4], [0.4, 2.0], [0.2, 0.1]]))
+    assert told.sum() == pytest.approx(3 * 2.0 * (len(MEASURED_AUS) - 2) + 6.1, abs=1e-4)
+    net = FaceNet(FaceNetConfig(**tiny.FACENET)).eval()  # at first every level is about 2
+    with torch.inference_mode():
+        seen = net.mirrored(torch.randn(4, 1, 64, 64))["aus"][:, [drop, stretch]]
+    assert (seen.amin(1) <= 0.4 + 1e-6).all() and (seen.amax(1) > 0.7).all()
+
+
+def test_half_a_face_is_anothers():
+    x = torch.stack([torch.full((1, 64, 64), float(i)) for i in range(3)]) + torch.arange(64.0)[:, None] / 100
+    points = torch.full((3, 68, 2), torch.nan)
+    points[0, :, 1], points[1, :, 1] = 0.5, 0.6  # cut at rows 32, 38 and, where nothing is known, 34
+    parts, own = halved(x, points), x - x.mean((2, 3), keepdim=True)
+    assert parts.shape == x.shape and parts.mean((1, 2, 3)).abs().max() < 1e-5
+    for i, cut in enumerate((32, 38, 34)):
+        above, below = parts[i, 0, :cut, 0].diff(), parts[i, 0, cut:, 0].diff()
+        assert torch.allclose(above, above[:1].expand_as(above), atol=1e-4) and above[0] > 0
+        assert (below[:20] > 0).all() and own[i, 0, 0, 0] < 0
+        assert (parts[i, 0, cut, 0] > parts[i, 0, cut - 1, 0]) == (i == 0)  # the first goes on with the last face
+
+
+def test_the_brows_answer_to_the_label_of_the_upper_half():
+    losses = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu"))
+    anger, neutral = EMOTIONS.index("anger"), EMOTIONS.index("neutral")
+    aus = torch.full((8, len(MEASURED_AUS)), 0.4, requires_grad=True)
+    upper = torch.tensor([anger] * 4 + [neutral] * 4)
+    log = {}
+    for _ in range(20):
+        losses.halves(aus, upper, torch.full((8,), neutral), log)
+    log["halves"].backward()
+    pull = -aus.grad
+    brow, chin, smile = (pull[:, MEASURED_AUS.index(a)] for a in (4, 17, 12))
+    assert (brow[:4] > 0).all() and brow[:4].min() > 5 * brow[4:].abs().max()
+    assert torch.allclose(chin[:4], chin[4:]) and (smile == 0).all()
+
+
+def test_absence_counts_where_the_teacher_would_see_it():
+    label = torch.tensor([EMOTIONS.index("anger"), EMOTIONS.index("happiness")])
+    aus = torch.zeros(2, len(MEASURED_AUS))
+    aus[:, MEASURED_AUS.index(7)] = 2.0
+    found = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu")).believed(aus, label)
+    assert [MEASURED_AUS[k] for k in found[0].isnan().nonzero()[:, 0]] == [4] and not found[1].isnan().any()
+    assert Losses(Weights(), 0.0, 0.0, torch.device("cpu")).believed(aus, label).isfinite().all()
 
 
 def test_the_movements_speak_where_the_picture_is_silent():

@@ -24,7 +24,7 @@ done
 once "$RUN/renders.npz" "$e" train facenet-data renders -n "$RENDERS" --seed 101 --shared 8 --face-model "$FACES" -o "$RUN/renders.npz"
 once "$RUN/renders_validation.npz" "$e" train facenet-data renders -n "$UNSEEN" --seed 999 --face-model "$FACES" \
   -o "$RUN/renders_validation.npz"
-for net in facenet facenet_second facenet_taught; do "$e" train facenet "configs/nano/$net.yaml"; done
+for net in facenet facenet_second facenet_taught facenet_movements; do "$e" train facenet "configs/nano/$net.yaml"; done
 "$e" train pretrain configs/nano/pretrain.yaml
 once "$RUN/clips.npz" "$e" data frames -n "$CLIPS" --seed 1 --face-model "$FACES" -o "$RUN/clips.npz"
 net="$RUN/facenet/facenet.safetensors"

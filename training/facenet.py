@@ -26,7 +26,7 @@ from emoreason.eval import stats
 from emoreason.facenet import FaceNet, FaceNetConfig, load, standardise
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.training import facenet_looks
-from emoreason.training.facenet_losses import Losses, Reverse, Weights, augment, mirror_labels, mixed
+from emoreason.training.facenet_losses import Losses, Reverse, Weights, augment, halved, mirror_labels, mixed
 from emoreason.training.interrupt import Interrupt
 from emoreason.training.precision import in_bf16
 from emoreason.training.together import Together
@@ -235,12 +235,14 @@ def step_losses(net: FaceNet, critic: nn.Module, real: dict[str, Tensor], render
     half: compute in bf16; panel: teachers that see the same views of the real faces."""
     x, points, flip = augment(real["grey"][rows], real["points"][rows], False)
     y = mirror_labels({k: real[k][rows] for k in ("label", "aus", "pose") if k in real}, flip)
+    parts = halved(x, points) if config.weights.halves else x[:0]
+    labels = y["label"]
     if config.mixup:
         x, y = mixed(x, y, config.mixup)
         points = torch.where(y["share"][..., None] < 1, torch.nan, points)
     if panel:
         y |= answers(panel, x, half)
-    batch = [x]
+    batch = [x, parts]
     if renders is not None:
         pick = torch.randint(len(renders["grey"]), (config.render_batch,), device=x.device)
         rx, rpoints, flip = augment(renders["grey"][pick], renders["points"][pick], True)
@@ -251,8 +253,10 @@ def step_losses(net: FaceNet, critic: nn.Module, real: dict[str, Tensor], render
         out = net(torch.cat(batch).contiguous(memory_format=torch.channels_last))
         out = {k: v.float() for k, v in out.items()}
     losses.real({k: v[:len(x)] for k, v in out.items()}, y, points, log)
+    if len(parts):
+        losses.halves(out["aus"][len(x):len(x) + len(parts)], labels, labels.roll(1), log)
     if renders is not None:
-        part = {k: v[len(x):] for k, v in out.items()}
+        part = {k: v[len(x) + len(parts):] for k, v in out.items()}
         losses.renders(part, mirror_labels(ry, flip), rpoints, log)
         who = critic(Reverse.apply(part["pooled"], config.weights.identity))
         log["identity"] = F.cross_entropy(who, ry["identity"])

@@ -6,6 +6,8 @@ Losses, each a mean over its batch part:
     classes   squared gap between the class means of the intensities and their expected values (real, weak)
     labels    what is present in a face that was labelled neutral, or below A of AU12 in a happy one (real, weak); where
               teachers answer, as far as they find it neutral too
+    halves    as classes, for what the teacher sees poorly (``UNSEEN``), in faces put together of two: the brows answer
+              to the label of the face that they come from, the mouth to that of its own (real, weak)
     maps      KL divergence from Gaussians at the landmarks to the attention maps
     sides, affect, pose, and a gradient-reversed identity head (after FMAE-IAT) on the renders' identities
 """
@@ -26,6 +28,9 @@ from emoreason.regions import AU_POINTS
 
 NEUTRAL = 0.8  # intensity that no AU of a face labelled neutral should pass, but for those that do not speak against it
 OPEN = (12, 25, 26, 43)  # or are rather missed than seen too often there: a slight smile
+UNSEEN = (4, 7, 9, 10, 15, 17)  # of these the teacher's "absent" does not count in a face whose label expects the AU
+LIKELY = 1.0  # expected mean intensity of a label's faces from which it does
+BROWS = (4, 7, 9)  # of ``UNSEEN``, what shows above the middle of the nose
 
 
 @dataclass
@@ -39,6 +44,7 @@ class Weights:
     render_aus: float = 1.5
     classes: float = 0.05
     labels: float = 0.2
+    halves: float = 0.0
     maps: float = 0.05
     sides: float = 0.1
     affect: float = 0.5
@@ -154,6 +160,16 @@ def mixed(x: Tensor, y: dict[str, Tensor], part: float) -> tuple[Tensor, dict[st
     return x, y | {"share": share, "other": other}
 
 
+def halved(x: Tensor, points: Tensor) -> Tensor:
+    """Each face (N, 1, 64, 64) down to halfway between its lower lids and its nose, and below it the next one's lower
+    part; points (N, 68, 2) in [0, 1]."""
+    level = (points[:, [40, 41, 46, 47], 1].mean(1) + points[:, 33, 1]) / 2
+    cut = (torch.nan_to_num(level, 0.53) * x.shape[2]).round().long().clamp(24, 44)[:, None]
+    row = torch.arange(x.shape[2], device=x.device)[None]
+    lower = (row - cut + cut.roll(1, 0)).clamp(0, x.shape[2] - 1)[:, None, :, None].expand_as(x)
+    return standardise(torch.where((row < cut)[:, None, :, None], x, x.roll(1, 0).gather(2, lower)))
+
+
 def masked(error: Tensor, mask: Tensor) -> Tensor:
     """Mean of error over mask > 0, weighted by it; 0 when nothing is left."""
     return torch.where(mask > 0, error * mask, 0.0).sum() / mask.expand_as(error).sum().clamp_min(1.0)
@@ -169,6 +185,11 @@ class Losses:
         self.trust = torch.tensor([TEACHER_WEIGHT.get(a, 0.0) for a in MEASURED_AUS], device=device)
         self.bounded = torch.tensor([a not in OPEN for a in MEASURED_AUS], device=device)
         self.expected = torch.from_numpy(class_means()).to(device)
+        self.unseen = torch.tensor([a in UNSEEN for a in MEASURED_AUS], device=device)
+        self.doubted = (self.expected >= LIKELY) & self.unseen
+        self.pulled = torch.isfinite(self.expected) & self.unseen
+        self.brows = torch.tensor([a in BROWS for a in MEASURED_AUS], device=device)
+        self.means = self.expected.clone()  # what halves had of late, by label
         self.circumplex = torch.tensor([AFFECT[e] for e in EMOTIONS], device=device)
 
     def aus(self, out: Tensor, want: Tensor, trust: Tensor | float) -> Tensor:
@@ -181,6 +202,24 @@ class Losses:
         kl = (want * (want.clamp_min(1e-6).log() - out["maps"].clamp_min(1e-6).log())).sum((2, 3)).mean(1)
         log["maps"] = log.get("maps", 0) + self.w.maps * masked(kl, good.float())
 
+    def believed(self, aus: Tensor, label: Tensor) -> Tensor:
+        """A teacher's AUs (N, K) with NaN where it sees too little to say that what the label expects is absent."""
+        return torch.where(self.doubted[label] & (aus < 1), torch.nan, aus) if self.w.halves else aus
+
+    def halves(self, aus: Tensor, upper: Tensor, lower: Tensor, log: dict[str, Tensor]) -> None:
+        """aus (N, K) of faces put together by ``halved``, and the labels of their parts. What the means of the last
+        twenty steps or so lack is pulled alike in all faces of a label, so that few faces in a batch add no noise; a
+        part labelled neutral has nothing present, whatever the other part shows."""
+        parts = [F.one_hot(label, len(EMOTIONS)).float() for label in (upper, lower)]
+        mean = torch.where(self.brows, *((part.T @ aus) / part.sum(0).clamp_min(1)[:, None] for part in parts))
+        count = torch.where(self.brows, *(part.sum(0)[:, None] for part in parts))
+        there = self.pulled & (count > 0)
+        self.means = torch.where(there, torch.lerp(self.means, mean.detach(), 0.05), self.means)
+        gap = torch.where(there, 2 * (self.means - self.expected) * count / len(aus), 0.0)
+        log["halves"] = self.w.halves * (gap * torch.where(there, mean - self.expected, 0.0)).sum()
+        calm = torch.where(self.brows, *(part[:, EMOTIONS.index("neutral"), None] for part in parts)) * self.unseen
+        log["halves"] += self.w.labels * len(UNSEEN) / 2 * masked(F.relu(aus - NEUTRAL).square(), calm)
+
     def real(self, out: dict[str, Tensor], y: dict[str, Tensor], points: Tensor, log: dict[str, Tensor]) -> None:
         label = F.one_hot(y["label"], len(EMOTIONS)).float()
         target = label
@@ -191,14 +230,16 @@ class Losses:
         if "soft" in y:
             target = (1 - self.soft_share) * target + self.soft_share * y["soft"]
         log["emotion"] = -self.w.emotion * (target * out["emotion"].log_softmax(-1)).sum(-1).mean()
-        log["aus"] = self.w.aus * self.aus(out["aus"], y["aus"], self.trust)
+        log["aus"] = self.w.aus * self.aus(out["aus"], self.believed(y["aus"], y["label"]), self.trust)
         if "seen" in y:
-            log["aus"] = log["aus"] + self.w.seen * self.aus(out["aus"], y["seen"], 1.0)
+            seen = self.believed(y["seen"], y["label"])
+            log["aus"] = log["aus"] + self.w.seen * self.aus(out["aus"], seen, 1.0)
         pure = label * (y["share"] == 1) if "share" in y else label
         count = pure.sum(0)
         mean = (pure.T @ out["aus"]) / count.clamp_min(1)[:, None]
         rows = (count > 3) & torch.isfinite(self.expected[:, 0])
-        log["classes"] = self.w.classes * ((mean - self.expected)[rows] ** 2).mean() * len(MEASURED_AUS)
+        gap = (mean - self.expected)[rows] * (~self.unseen if self.w.halves else 1)
+        log["classes"] = self.w.classes * (gap ** 2).mean() * len(MEASURED_AUS)
         calm, glad = pure[:, EMOTIONS.index("neutral")], pure[:, EMOTIONS.index("happiness")]
         if "soft" in y:
             calm = calm * y["soft"][:, EMOTIONS.index("neutral")]
