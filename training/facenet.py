@@ -97,7 +97,8 @@ def predict(net: FaceNet, grey: Tensor, batch: int = 512) -> dict[str, Tensor]:
 
 def evaluate(net: FaceNet, faces: dict[str, Tensor], renders: dict[str, Tensor] | None) -> dict[str, float]:
     """Accuracy on the real faces (contempt left out), with the temperature that suits its probabilities best and the
-    calibration error at it (ECE, 10 bins); AU figures on the renders (present from 1)."""
+    calibration error at it (ECE, 10 bins); AU figures on the renders: F1 (present from A; ``au_f1_b``: from B),
+    Pearson's r and ICC(3,1) of the intensities."""
     out = predict(net, faces["grey"])
     logits = out["emotion"].clone()
     logits[:, EMOTIONS.index("contempt")] = -1e9
@@ -109,15 +110,14 @@ def evaluate(net: FaceNet, faces: dict[str, Tensor], renders: dict[str, Tensor] 
     result |= {"temperature": round(best, 2), "ece": float(error or 0.0)}
     if renders is not None:
         got = predict(net, renders["grey"])
-        scores, r = [], []
-        for k in range(len(MEASURED_AUS)):
-            want, have = renders["aus"][:, k], got["aus"][:, k]
-            hit = ((want >= 1) & (have >= 1)).sum()
-            scores.append((2 * hit / ((want >= 1).sum() + (have >= 1).sum()).clamp_min(1)).item())
-            r.append(torch.corrcoef(torch.stack([want, have]))[0, 1].item())
-        result |= {"au_f1": float(np.mean(scores)), "au_r": float(np.nanmean(r)),
-                   "pose_mae": (got["pose"] - renders["pose"]).abs().mean().item()}
-        result |= {f"f1_au{a}": round(s, 3) for a, s in zip(MEASURED_AUS, scores, strict=True)}
+        want, have = (y["aus"].double().cpu().numpy() for y in (renders, got))
+        there = {least: (want >= least, have >= least) for least in (1, 2)}
+        f1 = {least: stats.f1_of((w & h).sum(0), h.sum(0), w.sum(0)) for least, (w, h) in there.items()}
+        r = [np.corrcoef(a, b)[0, 1] if a.std() and b.std() else np.nan for a, b in zip(want.T, have.T, strict=True)]
+        same = [stats.icc31(a, b) or 0.0 for a, b in zip(want.T, have.T, strict=True)]
+        result |= {"au_f1": float(f1[1].mean()), "au_f1_b": float(f1[2].mean()), "au_r": float(np.nanmean(r)),
+                   "au_icc": float(np.mean(same)), "pose_mae": (got["pose"] - renders["pose"]).abs().mean().item()}
+        result |= {f"f1_au{a}": round(float(s), 3) for a, s in zip(MEASURED_AUS, f1[1], strict=True)}
     return result
 
 
