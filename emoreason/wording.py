@@ -33,7 +33,7 @@ def _phrases() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
         table |= {text: frozenset(group) for text in (*(c[0] for c in cues), *clauses)}
     for a, words in WORDS.items():
         for text in (*(c[0] for c in words["cue"]), *words["clause"]):
-            table.setdefault(text, frozenset((a,)))
+            table[text] = frozenset((a,))  # though it may stand for a group that has it, too
     return tuple((re.compile(rf"\b{re.escape(t)}\b"), table[t]) for t in sorted(table, key=len, reverse=True))
 
 

@@ -96,6 +96,11 @@ def test_a_figure_belongs_to_the_unit_that_its_sentence_names():
         assert check(text.format(said=said, sure=0.8, look="happiness"), [lips]).slips == slip
 
 
+def test_a_wording_of_one_movement_and_of_two_names_the_one():
+    assert spoken_aus("The main difference is the mouth stretched wide open.") == {27}
+    assert spoken_aus("The raised brows make the difference.") == {1, 2}
+
+
 def test_what_is_built_on_is_observed():
     said = {"sure": 0.8, "look": "happiness", "said": "It looks happy because the cheeks are raised."}
     assert check(TEXT.format(**said), [HAPPY]).slips == ("speaks of AU6, which it does not observe",)
