@@ -18,8 +18,8 @@ _HYPOTHETICAL = re.compile(
 
 # Said to be there after all.
 _FULFILLED = re.compile(r"\bthe movements (?:it|that \w+) needs(?= are there)|"
-                        r"\bwould(?= (?:fit|allow|agree with|speak for) it\b| be a start\b)|\bcan(?= be found in\b)|"
-                        r", (?:but )?the rest (?:is missing|would not)\b")
+                        r"\bwould(?= rather fit\b| (?:fit|allow|agree with|speak for) it\b| be a start\b)|"
+                        r"\bcan(?= be found in\b)|, (?:but )?the rest (?:is missing|would not)\b")
 
 
 @cache

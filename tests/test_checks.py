@@ -71,6 +71,8 @@ BOTH = TEXT.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks rise (AU6, 2.0).")
     ("Yes, with some doubt, because the lip corners are raised.", 0.8, "happiness", ", with some doubt"),
     ("The strongest is the lip corner puller at 3.0.", 0.8, "happiness", None),
     ("The strongest is the cheek raiser at 2.0.", 0.8, "happiness", "calls AU6 the strongest"),
+    ("It looks happy. The raised upper lids would rather fit surprise.", 0.8, "happiness", "AU5"),
+    ("It looks happy. The raised cheeks would rather fit pain.", 0.8, "happiness", None),
     ("Two action units are active: AU6 and AU12. They add up to a happy look.", 0.8, "happiness", None),
     ("Two action units are active: AU6 and AU12. The set points to anger.", 0.8, "anger", "the set points to"),
     ("The cheek raiser leads with 2.0 of 5.", 0.8, "happiness", "calls AU6 the strongest"),
