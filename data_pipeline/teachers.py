@@ -122,7 +122,9 @@ def teacher_of(text: str) -> tuple[str, Teacher]:
 def facenet_teacher(model: str = "") -> Teacher:
     """facenet of a model ("nano" or a folder). The intensity is the mean of five views of the crop (as it is, mirrored,
     larger, smaller, turned by 6 degrees), the confidence 2^-(their standard deviation / UNSTEADY)."""
-    from emoreason.facenet import FaceNet
+    import torch
+
+    from emoreason.facenet import FaceNet, one_jaw
     from emoreason.reason import Reasoner, find_subjects
 
     net = next(m for m in Reasoner.load(model or "nano").model.modules() if isinstance(m, FaceNet))
@@ -133,7 +135,8 @@ def facenet_teacher(model: str = "") -> Teacher:
         if subject is None or subject.track is None or (subject.quality and not subject.quality.readable):
             return None
         levels = net.read(views(subject.track.crops[0])).aus
-        return Reading(levels.mean(0), 2.0 ** -(levels.std(0) / UNSTEADY))
+        mean = one_jaw(torch.from_numpy(levels.mean(0, keepdims=True)))[0].numpy()
+        return Reading(mean, 2.0 ** -(levels.std(0) / UNSTEADY))
 
     return read
 

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emoreason.errors import UserError
-from emoreason.facs import EMOTIONS, MEASURED_AUS
+from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT
 from emoreason.records import Evidence
 
 SIDE = 64  # pixels of the grey input
@@ -54,11 +54,12 @@ def movements(levels: Tensor) -> Tensor:
 
 
 def one_jaw(levels: Tensor) -> Tensor:
-    """AU intensities (N, K) in 0-5 with AU26 or AU27, never both: the manual has them as alternatives (Facial Action
-    Coding System, 2002), a stretch being open further than a drop can be, so that it wins from half the drop's
-    intensity on (of the shares tried, as right on renders as both were apart: F1 .74 and .83)."""
-    drop, stretch = MEASURED_AUS.index(26), MEASURED_AUS.index(27)
-    none = torch.where(levels[:, stretch] >= STRETCH * levels[:, drop], drop, stretch)[:, None]
+    """AU intensities (N, K) in 0-5 with AU26 or AU27, in each picture not both: the manual has them as alternatives
+    (Facial Action Coding System, 2002). A stretch opens the jaw further than a drop can, so that one that is there wins
+    from half the drop's intensity on."""
+    drop, stretch = levels[:, MEASURED_AUS.index(26)], levels[:, MEASURED_AUS.index(27)]
+    wide = (stretch >= drop) | ((stretch >= STRETCH * drop) & (stretch >= PRESENT))
+    none = torch.where(wide, MEASURED_AUS.index(26), MEASURED_AUS.index(27))[:, None]
     return levels.scatter(1, none, levels.gather(1, none).clamp_max(NO_JAW))
 
 
@@ -160,14 +161,15 @@ class FaceNet(nn.Module):
                         p.float().cpu().numpy(), get["affect"][:, 0], get["affect"][:, 1],
                         get["pose"], np.ones(n, bool) if valid is None else valid)
 
-    def mirrored(self, x: Tensor) -> dict[str, Tensor]:
-        """``forward`` averaged over x and its mirror image, outputs brought back to x's own sides, with ``one_jaw``."""
+    def mirrored(self, x: Tensor, settled: bool = True) -> dict[str, Tensor]:
+        """``forward`` averaged over x and its mirror image, outputs brought back to x's own sides; settled: with
+        ``one_jaw``, as everything but the second reading of the emotion takes the intensities."""
         both = self(torch.cat([x, x.flip(-1)]))
         a, b = ({k: v[i * len(x):(i + 1) * len(x)] for k, v in both.items()} for i in (0, 1))
         b["sides"], b["maps"] = -b["sides"], b["maps"].flip(-1)
         b["pose"] = b["pose"] * b["pose"].new_tensor([-1.0, 1.0, -1.0])
         mean = {k: (a[k] + b[k]) / 2 for k in a}
-        return mean | {"aus": one_jaw(mean["aus"])}
+        return mean | {"aus": one_jaw(mean["aus"])} if settled else mean
 
 
 def load(path: str | Path, config: FaceNetConfig | None = None) -> FaceNet:

@@ -17,8 +17,10 @@ RETRIES = 8  # texts of one round, where it goes on from what holds
 AFRESH = 4  # the same where every text is written anew
 ROUNDS = 3
 REPEATED = re.compile(r"\b([a-z][^,;.]{7,}?)(?:, | and )\1(?=,|\.| and )")  # one item of a list told twice in a row
-# The last item of a list in a caption, before which an "and" is missing.
-UNJOINED = re.compile(r"(\bvideo[^.,;]*, (?:[^.;]*; then |[^.;]*, )?the [^,.;]+), (the (?:(?! and )[^,.;])+)(?=\.)")
+# A caption's sentence whose list lacks an "and" before its last item.
+UNJOINED = re.compile(r"\b((?:video|clip|beginning|first|progresses|middle|end|part)[^.,;]*, (?!in |towards )"
+                      r"(?:[^.]*; )?(?:(?! and )[^.;])*?), "
+                      r"((?:the|a|both) (?:(?! and )[^,.;])+(?:, more on the \w+ side)?)(?=\.)")
 IDLE = 2  # rounds that mended nothing, after which it is left
 CUTS = 4  # sentences that are taken out at most
 
@@ -38,7 +40,7 @@ class Attempt:
     idle: int = 0
 
     def __post_init__(self) -> None:
-        if self.best.fails:
+        if self.best.fails or UNJOINED.search(self.best.text):
             self.best = self._tidy(self.best.text)
         self.furthest = self.best
         self.at = self._fault(self.best) if self.keeps and self.best.fails else 0

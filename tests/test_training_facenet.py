@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from emoreason.errors import UserError
-from emoreason.facenet import FaceNet, FaceNetConfig, load, movements, one_jaw
+from emoreason.facenet import FaceNet, FaceNetConfig, load, movements, one_jaw, standardise
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.training import facenet, facenet_looks
 from emoreason.training.config import load as load_config
@@ -47,7 +47,7 @@ def settings_list(caches, out):
 
 def test_it_goes_on_as_if_it_had_not_stopped(caches, tmp_path, monkeypatch):
     """Ctrl-C in the second step of the second epoch."""
-    made = facenet.train(settings(caches, tmp_path / "whole"))
+    made = facenet.train(settings(caches, tmp_path / "whole", "weights.halves=0.15"))
     assert 0 <= made["accuracy"] <= 1 and 0.5 <= made["temperature"] <= 2 and 0 <= made["ece"] <= 1 and "au_f1" in made
     real, calls = facenet.step_losses, []
 
@@ -59,12 +59,14 @@ def test_it_goes_on_as_if_it_had_not_stopped(caches, tmp_path, monkeypatch):
 
     monkeypatch.setattr(facenet, "step_losses", stopping)
     with pytest.raises(KeyboardInterrupt):
-        facenet.train(settings(caches, tmp_path / "parts"))
+        facenet.train(settings(caches, tmp_path / "parts", "weights.halves=0.15"))
     assert len(calls) == 5
-    facenet.train(settings(caches, tmp_path / "parts"))
+    facenet.train(settings(caches, tmp_path / "parts", "weights.halves=0.15"))
     assert sorted(sum(calls[3:], [])) == list(range(12))  # each face once in the epoch that was cut
     a, b = (load_file(tmp_path / n / "facenet.safetensors") for n in ("whole", "parts"))
     assert all(np.allclose(a[k].float(), b[k].float(), atol=2e-3) for k in a)
+    means = [torch.load(tmp_path / n / "state.pt", weights_only=True)["losses"]["means"] for n in ("whole", "parts")]
+    assert torch.allclose(*means, atol=1e-3, equal_nan=True)
     assert (tmp_path / "parts" / "curves.png").read_bytes()[:4] == b"\x89PNG" and list((tmp_path / "parts" / "runs").glob("events*"))
 
 
@@ -163,11 +165,11 @@ def test_labels_bound_the_movements():
 
 def test_a_jaw_drops_or_is_stretched_open():
     drop, stretch = MEASURED_AUS.index(26), MEASURED_AUS.index(27)
-    levels = torch.full((3, len(MEASURED_AUS)), 2.0)
-    levels[:, drop], levels[:, stretch] = torch.tensor([3.0, 3.0, 0.2]), torch.tensor([1.0, 2.0, 0.1])
+    levels = torch.full((4, len(MEASURED_AUS)), 2.0)
+    levels[:, drop], levels[:, stretch] = torch.tensor([3.0, 3.0, 0.2, 1.8]), torch.tensor([1.0, 2.0, 0.1, 0.97])
     told = one_jaw(levels)
-    assert torch.allclose(told[:, [drop, stretch]], torch.tensor([[3.0, 0.4], [0.4, 2.0], [0.2, 0.1]]))
-    assert told.sum() == pytest.approx(3 * 2.0 * (len(MEASURED_AUS) - 2) + 6.1, abs=1e-4)
+    assert torch.allclose(told[:, [drop, stretch]], torch.tensor([[3.0, 0.4], [0.4, 2.0], [0.2, 0.1], [1.8, 0.4]]))
+    assert told.sum() == pytest.approx(4 * 2.0 * (len(MEASURED_AUS) - 2) + 8.3, abs=1e-4)
     net = FaceNet(FaceNetConfig(**tiny.FACENET)).eval()  # at first every level is about 2
     with torch.inference_mode():
         seen = net.mirrored(torch.randn(4, 1, 64, 64))["aus"][:, [drop, stretch]]
@@ -175,40 +177,96 @@ def test_a_jaw_drops_or_is_stretched_open():
 
 
 def test_half_a_face_is_anothers():
-    x = torch.stack([torch.full((1, 64, 64), float(i)) for i in range(3)]) + torch.arange(64.0)[:, None] / 100
+    """Below its own cut a face goes on as the one before it does below its own."""
+    row = torch.arange(64.0)
+    x = torch.stack([(i + 1) * row + (row % 7) * 3 + 100 * i for i in range(3)])[:, None, :, None].expand(3, 1, 64, 64)
     points = torch.full((3, 68, 2), torch.nan)
     points[0, :, 1], points[1, :, 1] = 0.5, 0.6  # cut at rows 32, 38 and, where nothing is known, 34
-    parts, own = halved(x, points), x - x.mean((2, 3), keepdim=True)
+    cuts, parts = (32, 38, 34), halved(x, points)
     assert parts.shape == x.shape and parts.mean((1, 2, 3)).abs().max() < 1e-5
-    for i, cut in enumerate((32, 38, 34)):
-        above, below = parts[i, 0, :cut, 0].diff(), parts[i, 0, cut:, 0].diff()
-        assert torch.allclose(above, above[:1].expand_as(above), atol=1e-4) and above[0] > 0
-        assert (below[:20] > 0).all() and own[i, 0, 0, 0] < 0
-        assert (parts[i, 0, cut, 0] > parts[i, 0, cut - 1, 0]) == (i == 0)  # the first goes on with the last face
+    for i, cut in enumerate(cuts):
+        lower = x[i - 1, 0, cuts[i - 1]:]
+        fill = lower[-1:].expand(max(0, 64 - cut - len(lower)), 64)
+        whole = torch.cat([x[i, 0, :cut], lower[:64 - cut], fill])
+        assert torch.allclose(parts[i, 0], (whole - whole.mean()) / (whole.std() + 1e-2), atol=1e-4)
+
+
+def halves(aus: torch.Tensor, upper: list[str], lower: list[str], times: int = 1, **weights: float) -> tuple[float, torch.Tensor]:
+    """The loss of faces put together, asked for ``times`` times, and how it pulls at the intensities the last time."""
+    losses, log = Losses(Weights(**{"halves": 1.0, "labels": 0.0} | weights), 0.0, 0.0, torch.device("cpu")), {}
+    labels = [torch.tensor([EMOTIONS.index(e) for e in names]) for names in (upper, lower)]
+    for _ in range(times):
+        aus = aus.detach().requires_grad_()
+        losses.halves(aus, *labels, log)
+    log["halves"].backward()
+    return log["halves"].item(), -aus.grad
 
 
 def test_the_brows_answer_to_the_label_of_the_upper_half():
-    losses = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu"))
-    anger, neutral = EMOTIONS.index("anger"), EMOTIONS.index("neutral")
-    aus = torch.full((8, len(MEASURED_AUS)), 0.4, requires_grad=True)
-    upper = torch.tensor([anger] * 4 + [neutral] * 4)
-    log = {}
-    for _ in range(20):
-        losses.halves(aus, upper, torch.full((8,), neutral), log)
-    log["halves"].backward()
-    pull = -aus.grad
+    low, mixed_labels = torch.full((8, len(MEASURED_AUS)), 0.4), ["anger"] * 4 + ["neutral"] * 4
+    pull = halves(low, mixed_labels, ["neutral"] * 8, 40)[1]
     brow, chin, smile = (pull[:, MEASURED_AUS.index(a)] for a in (4, 17, 12))
     assert (brow[:4] > 0).all() and brow[:4].min() > 5 * brow[4:].abs().max()
     assert torch.allclose(chin[:4], chin[4:]) and (smile == 0).all()
+    chin = halves(low, ["neutral"] * 8, mixed_labels, 40)[1][:, MEASURED_AUS.index(17)]
+    assert (chin[:4] > 0).all() and chin[:4].min() > 5 * chin[4:].abs().max()
+    first = halves(low, mixed_labels, ["neutral"] * 8)[1][:, MEASURED_AUS.index(4)]
+    assert 0 < first[0] < brow[0] / 5  # what the last steps lacked counts, not one batch
+
+
+def test_class_means_are_left_to_the_halves():
+    def cost(**weights):
+        losses, log = Losses(Weights(classes=1.0, **weights), 0.0, 0.0, torch.device("cpu")), {}
+        aus = losses.expected[EMOTIONS.index("anger")].repeat(5, 1)
+        aus[:, MEASURED_AUS.index(4)] = 0.0
+        y = {"label": torch.full((5,), EMOTIONS.index("anger")), "aus": torch.full_like(aus, torch.nan)}
+        out = {"aus": aus, "emotion": torch.zeros(5, 8), "affect": torch.zeros(5, 2), "maps": torch.full((5, len(MEASURED_AUS), 16, 16), 1 / 256)}
+        losses.real(out, y, torch.full((5, 68, 2), 0.5), log)
+        return log["classes"].item()
+
+    assert cost(halves=0.0) > 1 and cost(halves=0.1) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_neutral_half_shows_nothing_under_an_angry_other_one():
+    aus = torch.zeros(2, len(MEASURED_AUS))
+    aus[:, [MEASURED_AUS.index(a) for a in (4, 12, 17)]] = 3.0
+    loss, pull = halves(aus, ["neutral", "anger"], ["anger", "anger"], halves=1e-9, labels=1.0)
+    brow, smile, chin = (pull[:, MEASURED_AUS.index(a)] for a in (4, 12, 17))
+    assert loss > 0.1 and brow[0] < -0.1 and abs(brow[1]) < 1e-6 and (smile == 0).all() and chin.abs().max() < 1e-6
+
+
+def test_the_halves_go_into_a_step_in_their_order(caches, monkeypatch):
+    """Every AU of a stub net is the mean of the picture's upper half: that of a face put together is its own face's."""
+    class Net(torch.nn.Module):
+        def forward(self, x):
+            n, k = len(x), len(MEASURED_AUS)
+            aus = x[:, 0, :16].mean((1, 2))[:, None].expand(n, k) + torch.zeros(n, k, requires_grad=True)
+            return {"aus": aus, "sides": aus, "emotion": torch.zeros(n, 8), "affect": torch.zeros(n, 2), "pose": torch.zeros(n, 3),
+                    "pooled": torch.zeros(n, 4), "maps": torch.full((n, k, 16, 16), 1 / 256)}
+
+    config = facenet.FaceNetTraining("", "", "", render_batch=3, weights=Weights(halves=1.0))
+    real, renders = (facenet.load_cache(f"{caches}/{name}.npz", torch.device("cpu")) for name in ("faces", "renders"))
+    losses, seen = Losses(config.weights, 0.0, 0.0, torch.device("cpu")), []
+    monkeypatch.setattr(losses, "halves", lambda aus, upper, lower, log: seen.append((aus, upper, lower)))
+    monkeypatch.setattr(facenet, "augment", lambda grey, points, render: (standardise(grey[:, None].float()), points,
+                                                                          torch.zeros(len(grey), dtype=torch.bool)))
+    rows = torch.arange(5)
+    facenet.step_losses(Net(), torch.nn.Linear(4, 9), real, renders, rows, losses, config, False, [])
+    (aus, upper, lower), x = seen[0], standardise(real["grey"][rows, None].float())
+    assert torch.allclose(aus[:, 0], halved(x, real["points"][rows])[:, 0, :16].mean((1, 2)), atol=1e-5)
+    assert upper.tolist() == real["label"][rows].tolist() and lower.tolist() == real["label"][rows].roll(1).tolist()
 
 
 def test_absence_counts_where_the_teacher_would_see_it():
     label = torch.tensor([EMOTIONS.index("anger"), EMOTIONS.index("happiness")])
     aus = torch.zeros(2, len(MEASURED_AUS))
     aus[:, MEASURED_AUS.index(7)] = 2.0
-    found = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu")).believed(aus, label)
+    found = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu")).believed(aus, {"label": label})
     assert [MEASURED_AUS[k] for k in found[0].isnan().nonzero()[:, 0]] == [4] and not found[1].isnan().any()
-    assert Losses(Weights(), 0.0, 0.0, torch.device("cpu")).believed(aus, label).isfinite().all()
+    assert Losses(Weights(), 0.0, 0.0, torch.device("cpu")).believed(aus, {"label": label}).isfinite().all()
+    mixed_in = {"label": label.flip(0), "other": label, "share": torch.tensor([[0.6], [1.0]])}
+    found = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu")).believed(aus, mixed_in)
+    assert found.isnan().nonzero().tolist() == [[0, MEASURED_AUS.index(4)], [1, MEASURED_AUS.index(4)]]
 
 
 def test_the_movements_speak_where_the_picture_is_silent():

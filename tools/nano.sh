@@ -27,8 +27,8 @@ once "$RUN/renders_validation.npz" "$e" train facenet-data renders -n "$UNSEEN" 
 for net in facenet facenet_second facenet_taught facenet_movements; do "$e" train facenet "configs/nano/$net.yaml"; done
 "$e" train pretrain configs/nano/pretrain.yaml
 once "$RUN/clips.npz" "$e" data frames -n "$CLIPS" --seed 1 --face-model "$FACES" -o "$RUN/clips.npz"
-net="$RUN/facenet/facenet.safetensors"
-warm=$("$BIN/python" -c "import json; print(json.load(open('$RUN/facenet/metrics.json'))['temperature'])")
+net="$RUN/facenet_movements/facenet.safetensors"
+warm=$("$BIN/python" -c "import json; print(json.load(open('$RUN/facenet_movements/metrics.json'))['temperature'])")
 faces=("$RUN/train.npz" "$RUN/renders.npz")
 once "$RUN/talks.parquet" "$e" data talks "${faces[@]}" --talks 3 --pairs 0.35 --compared 0.3 --clips "$RUN/clips.npz" --clip-talks 12 \
   --facenet "$net" --temperature "$warm" -o "$RUN/talks.parquet"

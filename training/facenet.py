@@ -85,12 +85,13 @@ def load_cache(path: str, device: torch.device) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def predict(net: FaceNet, grey: Tensor, batch: int = 512) -> dict[str, Tensor]:
-    """Mirror-averaged outputs for grey (N, 64, 64) uint8; maps and features left out."""
+def predict(net: FaceNet, grey: Tensor, batch: int = 512, settled: bool = True) -> dict[str, Tensor]:
+    """Mirror-averaged outputs for grey (N, 64, 64) uint8; maps and features left out. settled: as in
+    ``FaceNet.mirrored``."""
     net.eval()
     parts = []
     for i in range(0, len(grey), batch):
-        out = net.mirrored(standardise(grey[i:i + batch, None].float() / 255))
+        out = net.mirrored(standardise(grey[i:i + batch, None].float() / 255), settled)
         parts.append({k: v for k, v in out.items() if k not in ("maps", "features", "pooled")})
     return {k: torch.cat([p[k] for p in parts]) for k in parts[0]}
 
@@ -155,12 +156,13 @@ def train(config: FaceNetTraining) -> dict[str, float]:
     half = in_bf16(config.bf16)
     losses = Losses(config.weights, config.smoothing, config.soft_share, device)
     panel = [load(p).to(device, memory_format=torch.channels_last) for p in (config.teachers or "").split(",") if p]
-    parts = {"net": net, "average": average, "critic": critic, "optimiser": optimiser}
+    parts = {"net": net, "average": average, "critic": critic, "optimiser": optimiser, "losses": losses}
     at: dict[str, Any] = {"epoch": 0, "faces": 0, "random": None, "sums": {}, "history": []}
     if (out_dir / "state.pt").is_file():
         state = torch.load(out_dir / "state.pt", map_location="cpu", weights_only=True)
         for name, part in parts.items():
-            part.load_state_dict(state.pop(name))
+            if name in state:
+                part.load_state_dict(state.pop(name))
         at |= state
     start, passed, result, history = time.time(), 0.0, {}, at["history"]
     from emoreason.training.run import curves

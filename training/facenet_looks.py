@@ -62,8 +62,9 @@ def add(net: FaceNet, faces: dict[str, Tensor], renders: dict[str, Tensor], vali
     seen = torch.linspace(0, len(faces["grey"]) - 1, min(FACES, len(faces["grey"])), device=faces["grey"].device).long()
     net.emotion_aus.weight.data.zero_()
     net.emotion_aus.bias.data.zero_()
-    head = fit(predict(net, faces["grey"][seen])["aus"], faces["label"][seen], renders["aus"], renders["label"])
-    held = predict(net, validation["grey"])
+    learned = predict(net, faces["grey"][seen], settled=False)["aus"]
+    head = fit(learned, faces["label"][seen], renders["aus"], renders["label"])
+    held = predict(net, validation["grey"], settled=False)
     weight = weigh(held["emotion"], head(movements(held["aus"])), validation["label"])
     net.emotion_aus.weight.data.copy_(weight * head.weight)
     net.emotion_aus.bias.data.copy_(weight * head.bias)

@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from emoreason.facenet import MAP, standardise
 from emoreason.facs import AFFECT, EMOTIONS, MEASURED_AUS
@@ -36,7 +36,9 @@ BROWS = (4, 7, 9)  # of ``UNSEEN``, what shows above the middle of the nose
 @dataclass
 class Weights:
     """Weight of each loss: ``aus`` of the real faces' and ``seen`` of what teachers see in them, ``render_aus`` of the
-    renders'; ``identity`` is the strength of the reversed gradient."""
+    renders'; ``identity`` is the strength of the reversed gradient. Without ``halves`` no faces are put together, every
+    "absent" of a teacher counts, and ``classes`` is of all AUs; with it ``steady`` or ``movements`` keeps such faces
+    out of the norms' statistics."""
 
     emotion: float = 1.0
     aus: float = 0.5
@@ -161,8 +163,8 @@ def mixed(x: Tensor, y: dict[str, Tensor], part: float) -> tuple[Tensor, dict[st
 
 
 def halved(x: Tensor, points: Tensor) -> Tensor:
-    """Each face (N, 1, 64, 64) down to halfway between its lower lids and its nose, and below it the next one's lower
-    part; points (N, 68, 2) in [0, 1]."""
+    """Each face (N, 1, 64, 64) down to halfway between its lower lids and its nose, and below it the lower part of the
+    one before it (of the last, in the first); points (N, 68, 2) in [0, 1]."""
     level = (points[:, [40, 41, 46, 47], 1].mean(1) + points[:, 33, 1]) / 2
     cut = (torch.nan_to_num(level, 0.53) * x.shape[2]).round().long().clamp(24, 44)[:, None]
     row = torch.arange(x.shape[2], device=x.device)[None]
@@ -175,12 +177,16 @@ def masked(error: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask > 0, error * mask, 0.0).sum() / mask.expand_as(error).sum().clamp_min(1.0)
 
 
-class Losses:
-    """All losses of one step; ``trust`` (K,) of the teacher's AUs and ``expected`` (8, K) class means."""
+class Losses(nn.Module):
+    """All losses of one step; ``trust`` (K,) of the teacher's AUs and ``expected`` (8, K) class means. Its state is
+    what halves showed of late."""
+
+    means: Tensor
 
     def __init__(self, weights: Weights, smoothing: float, soft_share: float, device: torch.device) -> None:
         from emoreason.data_pipeline.teachers import TEACHER_WEIGHT, class_means
 
+        super().__init__()
         self.w, self.smoothing, self.soft_share = weights, smoothing, soft_share
         self.trust = torch.tensor([TEACHER_WEIGHT.get(a, 0.0) for a in MEASURED_AUS], device=device)
         self.bounded = torch.tensor([a not in OPEN for a in MEASURED_AUS], device=device)
@@ -189,7 +195,7 @@ class Losses:
         self.doubted = (self.expected >= LIKELY) & self.unseen
         self.pulled = torch.isfinite(self.expected) & self.unseen
         self.brows = torch.tensor([a in BROWS for a in MEASURED_AUS], device=device)
-        self.means = self.expected.clone()  # what halves had of late, by label
+        self.register_buffer("means", self.expected.clone())  # by label
         self.circumplex = torch.tensor([AFFECT[e] for e in EMOTIONS], device=device)
 
     def aus(self, out: Tensor, want: Tensor, trust: Tensor | float) -> Tensor:
@@ -202,9 +208,13 @@ class Losses:
         kl = (want * (want.clamp_min(1e-6).log() - out["maps"].clamp_min(1e-6).log())).sum((2, 3)).mean(1)
         log["maps"] = log.get("maps", 0) + self.w.maps * masked(kl, good.float())
 
-    def believed(self, aus: Tensor, label: Tensor) -> Tensor:
-        """A teacher's AUs (N, K) with NaN where it sees too little to say that what the label expects is absent."""
-        return torch.where(self.doubted[label] & (aus < 1), torch.nan, aus) if self.w.halves else aus
+    def believed(self, aus: Tensor, y: dict[str, Tensor]) -> Tensor:
+        """A teacher's AUs (N, K) with NaN where it sees too little to say that what a face's label expects, or one of
+        the two of a mixed picture, is absent."""
+        doubted = self.doubted[y["label"]]
+        if "share" in y:
+            doubted = doubted | (self.doubted[y["other"]] & (y["share"] < 1))
+        return torch.where(doubted & (aus < 1), torch.nan, aus) if self.w.halves else aus
 
     def halves(self, aus: Tensor, upper: Tensor, lower: Tensor, log: dict[str, Tensor]) -> None:
         """aus (N, K) of faces put together by ``halved``, and the labels of their parts. What the means of the last
@@ -230,10 +240,9 @@ class Losses:
         if "soft" in y:
             target = (1 - self.soft_share) * target + self.soft_share * y["soft"]
         log["emotion"] = -self.w.emotion * (target * out["emotion"].log_softmax(-1)).sum(-1).mean()
-        log["aus"] = self.w.aus * self.aus(out["aus"], self.believed(y["aus"], y["label"]), self.trust)
+        log["aus"] = self.w.aus * self.aus(out["aus"], self.believed(y["aus"], y), self.trust)
         if "seen" in y:
-            seen = self.believed(y["seen"], y["label"])
-            log["aus"] = log["aus"] + self.w.seen * self.aus(out["aus"], seen, 1.0)
+            log["aus"] = log["aus"] + self.w.seen * self.aus(out["aus"], self.believed(y["seen"], y), 1.0)
         pure = label * (y["share"] == 1) if "share" in y else label
         count = pure.sum(0)
         mean = (pure.T @ out["aus"]) / count.clamp_min(1)[:, None]
