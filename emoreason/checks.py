@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from emoreason import scores
-from emoreason.consistency import DENIAL, DENIED, denies, itself, marks, named_twice, repeated, sides, twice
+from emoreason.consistency import COUNTS, DENIAL, DENIED, denies, itself, marks, named_twice, repeated, sides, twice
 from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEASURED_AUS
 from emoreason.pair_checks import pair_slips
@@ -153,9 +153,12 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
     if x is None:
         return 0
     starts = sentences(text)
+    counted = {slip for slip in found.slips if slip.startswith(COUNTS)}  # wrong where they stand, by what is concluded
     for start, end in zip(starts, [*starts[1:], text.find("</think>")], strict=True):
         begun = check(closed(text[:end]))
         if begun.problem is None and begun.fails:
+            return start
+        if counted and counted & {*check(closed(text[:end], ", ".join(x.emotions))).slips}:
             return start
     low = text.lower()
     quoted = [low.index(m[1]) for slip in found.slips if (m := _QUOTED.search(slip)) and m[1] in low]

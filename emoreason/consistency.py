@@ -13,6 +13,7 @@ from emoreason.wording import degree, described, may_want, spoken_aus, wanted
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 DENIAL = "denies its own conclusion"
+COUNTS = "counts AU"
 DEGREE = 1.0  # intensities by which a word for the strength may miss the figure
 _SIDE = re.compile(r"\b(left|right)\b")
 _LOOKS = re.compile(r"\b(?:overall impression is|leans toward|taken together they look|makes? (?:the|this) face look|"
@@ -79,7 +80,7 @@ def others(x: Explanation, text: str) -> list[str]:
 
 def _counted(x: Explanation, says_so: re.Pattern, look: str, fits: frozenset[int]) -> list[str]:
     """Movements that sentences of the interpretation count for a look to which they do not belong."""
-    return [f"counts AU{a} for {look}" for sentence in SENTENCE.split(x.interpretation)
+    return [f"{COUNTS}{a} for {look}" for sentence in SENTENCE.split(x.interpretation)
             if says_so.search(sentence.lower()) for a in sorted(spoken_aus(sentence) - fits)]
 
 

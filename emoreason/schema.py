@@ -228,10 +228,10 @@ def parse(text: str) -> Explanation:
         raise ParseError(str(e)) from None
 
 
-def closed(begun: str) -> str:
-    """The beginning of an explanation's text, brought to an end without a conclusion, so that it parses."""
+def closed(begun: str, answer: str = "none") -> str:
+    """The beginning of an explanation's text, brought to an end so that it parses, without a conclusion or with one."""
     rest = "" if INTERPRETATION in begun else f" {INTERPRETATION} So it is."
-    return f"{begun}{rest}{THINK_CLOSE}{ANSWER_OPEN}none{ANSWER_CLOSE}"
+    return f"{begun}{rest}{THINK_CLOSE}{ANSWER_OPEN}{answer}{ANSWER_CLOSE}"
 
 
 def sentences(text: str) -> list[int]:

@@ -47,6 +47,8 @@ def mended(writer, text, request=REQUEST):
     (GOOD.replace("happiness", "sadness"), "(AU12, 3.0)."),
     (GOOD.replace("raised.", "raised. The cheeks are not raised."), None),
     ("happy", ""),
+    (GOOD.replace("It looks happy, as", "The action units are few. The face looks sad, mainly because of the raised lip corners. As"
+                  ).replace("raised.", "raised. This is only part of the sadness pattern.").replace("happiness", "sadness"), "are few."),
 ])
 def test_where_the_first_fault_is(text, kept):
     found = check(text, [HAPPY])
