@@ -134,7 +134,7 @@ def facenet_teacher(model: str = "") -> Teacher:
         subject = None if picture is None else find_subjects(picture, name=record.id)[0]
         if subject is None or subject.track is None or (subject.quality and not subject.quality.readable):
             return None
-        levels = net.read(views(subject.track.crops[0])).aus
+        levels = net.read(views(subject.track.crops[0]), settled=False).aus
         mean = one_jaw(torch.from_numpy(levels.mean(0, keepdims=True)))[0].numpy()
         return Reading(mean, 2.0 ** -(levels.std(0) / UNSTEADY))
 

@@ -143,8 +143,8 @@ class FaceNet(nn.Module):
 
     @torch.inference_mode()
     def read(self, crops: np.ndarray, times: np.ndarray | None = None, valid: np.ndarray | None = None,
-             temperature: float = 1.0) -> Evidence:
-        """Evidence from crops (T, H, W, 3) uint8 RGB of one face, averaged with their mirror images.
+             temperature: float = 1.0, settled: bool = True) -> Evidence:
+        """Evidence from crops (T, H, W, 3) uint8 RGB of one face, averaged with their mirror images (see ``mirrored``).
 
         The mirror swaps left and right, which the average undoes; ``temperature`` calibrates the emotion
         probabilities. Raises ValueError on another shape or type.
@@ -153,7 +153,7 @@ class FaceNet(nn.Module):
             raise ValueError(f"crops must be (T, H, W, 3) uint8, but got {crops.shape} {crops.dtype}")
         device = self.au_bias.device
         x = prepare(torch.from_numpy(crops).to(device).permute(0, 3, 1, 2).float() / 255)
-        out = self.eval().mirrored(x)
+        out = self.eval().mirrored(x, settled)
         n = len(crops)
         p = (out["emotion"] / temperature).softmax(-1)
         get = {k: v.float().cpu().numpy() for k, v in out.items()}
