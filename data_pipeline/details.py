@@ -288,8 +288,8 @@ def smile(t: Teller, q: Question) -> Explanation:
     return finish(t, t.observe(there, [a for a in (12, 6) if a not in f.present], 6), said[:5] + tail(t, [], 1))
 
 
-_UPPER, _LOWER = (1, 2, 4, 5, 7, 6), (9, 10, 12, 14, 15, 20, 18, 22, 23, 24, 28, 17, 26, 27)
-_SHARES = {
+UPPER, LOWER = (1, 2, 4, 5, 7, 6), (9, 10, 12, 14, 15, 20, 18, 22, 23, 24, 28, 17, 26, 27)
+SHARES = {
     "both": pool("both the upper and the lower face are active", "there is movement above and below",
                  "upper and lower face take part", "brows or eyes and the mouth region all take part",
                  "the movement is spread over the face"),
@@ -311,8 +311,8 @@ def describe(t: Teller, q: Question) -> Explanation:
     keys = t.may_lack(KEY)[:9]
     v.rng.shuffle(keys)
     observations = t.observe(there, keys[: 4 - len(there)] if len(there) < 3 else keys[: int(v.chance(0.5))], 7, False)
-    up, low = any(a in there for a in _UPPER), any(a in there for a in _LOWER)
-    share = v.say(_SHARES["both" if up and low else "upper" if up else "lower" if low else "none"])
+    up, low = any(a in there for a in UPPER), any(a in there for a in LOWER)
+    share = v.say(SHARES["both" if up and low else "upper" if up else "lower" if low else "none"])
     said = [share, t.verdict()] if v.chance(0.5) else [t.verdict(), share]
     if f.top == "neutral" and not (up or low):
         said = [t.verdict()]

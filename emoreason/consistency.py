@@ -36,6 +36,7 @@ _LISTS = re.compile(r"\baction units? (?:is|are) active:|\bactive (?:is|are) |\b
 _CODES = re.compile(r"(?:AU|\+)[LR]?(\d+)")  # AU6, AU12; AU6B+R12
 _OTHER = re.compile(r"\b(?:would rather fit|brings? in a note of|belongs? more to|there is some|adds? a touch of|"
                     r"pulls? toward|a part of) (\w+)")
+_APART = re.compile(r"\b(\w+) apart from \1\b")
 DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 
 
@@ -111,6 +112,7 @@ def twice(x: Explanation) -> list[str]:
     sentences that stand twice."""
     sentences = [s.strip() for s in SENTENCE.split(x.interpretation.lower())]
     out = [f'says "{s}" twice' for s in dict.fromkeys(sentences) if sentences.count(s) > 1]
+    out += [f"sets {look} apart from itself" for s in sentences for look in _APART.findall(s)]
     for sentence in sentences:
         parts = [p.strip(" .") for p in re.split(r",|;|\band\b", sentence)]
         again = {p for p in parts if parts.count(p) > 1 and len(p.split()) > 2 and not re.search(r"\d|\bside$", p)}

@@ -4,10 +4,11 @@ needs that pattern, "the reading is clear" a high confidence. Both are the expla
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from emoreason.facs import PRESENT
 from emoreason.schema import Explanation
 from emoreason.wording import ANY, as_pattern
 
@@ -58,11 +59,15 @@ def _values(facts: Facts, e: str) -> list[float]:
     return [facts.aus[a] for a in facts.cues(e)] or [facts.activity]
 
 
+def _top(facts: Facts, aus: Iterable[int]) -> float:
+    return max(facts.aus.get(a, 0.0) for a in aus)
+
+
 @cache
 def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     """Every remark as a pattern with the cases in which it may be made."""
     from emoreason.data_pipeline import sentences as S
-    from emoreason.data_pipeline.details import TOGETHER
+    from emoreason.data_pipeline.details import LOWER, SHARES, TOGETHER, UPPER
 
     rows = [(texts, Case(with_, without, e)) for e, with_, without, texts in S.KNOWN]
     rows += [(texts, Case(with_, without)) for with_, without, texts in S.NOTES]
@@ -79,6 +84,10 @@ def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     bare = Case(moving=lambda f, e: not any(f.aus[a] >= CLEAR for a in f.cues(e)), anywhere=True)
     rows += [([t for t in texts if t.source not in known], bare._replace(sure=SURE[level]))
              for level, texts in S.VERDICT_BARE.items()]
+    shared = {"upper": (True, False), "lower": (False, True), "both": (True, True), "none": (False, False)}
+    rows += [(texts, Case(moving=lambda f, e, there=shared[key]: all(
+        _top(f, part) >= PRESENT - GREY if moves else _top(f, part) < PRESENT + GREY
+        for part, moves in zip((UPPER, LOWER), there, strict=True)))) for key, texts in SHARES.items()]
     rows.append((S.ALONE, Case(sure=(0.7, 1.0))))
     table: dict[str, tuple[Case, ...]] = {}
     for texts, case in rows:
