@@ -183,6 +183,14 @@ def test_what_a_comparison_says_of_each(seen, said, slip):
     assert found.slips == () if slip is None else slip in found.slips[0]
 
 
+def test_one_look_of_both_is_told_as_one():
+    text = ("<think>Key observations: Only in the first face the cheeks are raised (AU6, 2.0). Interpretation: {} Confidence: 0.8.</think>"
+            "<answer>happiness</answer>")
+    smile = measured({12: 3.0}, {"happiness": 0.8, "neutral": 0.2})
+    assert not check(text.format("Both faces look happy."), [HAPPY, smile]).fails
+    assert "which is not so" in check(text.format("The first face looks happy, the second happy."), [HAPPY, smile]).slips[0]
+
+
 def test_the_side_of_a_mark_in_a_comparison():
     text = ("<think>Key observations: Only in the first face the lip corners are raised (AU12, 3.0, {}). Interpretation: They differ. "
             "Confidence: 0.7.</think><answer>happiness, sadness</answer>")
