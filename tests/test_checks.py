@@ -183,6 +183,16 @@ def test_what_a_comparison_says_of_each(seen, said, slip):
     assert found.slips == () if slip is None else slip in found.slips[0]
 
 
+def test_a_main_difference_is_observed():
+    rng, many = random.Random(4), 0
+    while many < 120:
+        a, b = random_facts(rng), random_facts(rng)
+        if a.readable and b.readable and len(a.present | b.present) > 5:
+            many += 1
+            x = compare(a, b, ask_compare(a, b, rng), rng)
+            assert spoken_aus(x.interpretation) - {25} <= {o.au for o in x.observations}, render(x)
+
+
 def test_one_look_of_both_is_told_as_one():
     text = ("<think>Key observations: Only in the first face the cheeks are raised (AU6, 2.0). Interpretation: {} Confidence: 0.8.</think>"
             "<answer>happiness</answer>")

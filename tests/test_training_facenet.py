@@ -282,6 +282,20 @@ def test_the_movements_speak_where_the_picture_is_silent():
     assert facenet_looks.weigh(sure, torch.randn(400, 8, generator=generator) * 9, label) == 0
 
 
+def test_the_second_reading_is_fitted_to_what_it_reads(caches, monkeypatch):
+    """The intensities as they leave the net, AU26 beside AU27."""
+    faces, renders = (facenet.load_cache(f"{caches}/{name}.npz", torch.device("cpu")) for name in ("faces", "renders"))
+    real, asked = facenet.predict, []
+
+    def predict(net, grey, batch=512, settled=True):
+        asked.append(settled)
+        return real(net, grey, batch, settled)
+
+    monkeypatch.setattr(facenet, "predict", predict)
+    facenet_looks.add(FaceNet(FaceNetConfig(**tiny.FACENET)), faces, renders, faces)
+    assert asked == [False, False]
+
+
 def test_a_trained_net_reads_the_look_from_movements_too(caches, tmp_path):
     facenet.train(settings(caches, tmp_path / "out", "epochs=1"))
     net = load(tmp_path / "out" / "facenet.safetensors")
