@@ -45,7 +45,6 @@ _PLACE = re.compile(r"\b(?:in|at|around|of) the\b", re.I)  # a question about on
 _LISTED = 1.5  # from this intensity on a list of the action units cannot leave one out
 _LEVEL = re.compile(r"\bneither\b|\bno (?:clear difference|strong reading)\b")  # of two faces: no denial of a look
 _STRONGEST = re.compile(r"\bstrongest\b|\bleads with\b|\bmost of the strength\b|\bfirst in strength\b", re.I)
-_AU = re.compile(r"\bau ?(\d+)")
 _LETTER = re.compile(r"\blevel ([A-E])\b", re.I)
 _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
 
@@ -108,30 +107,28 @@ def of_one(text: str, x: Explanation, levels: Mapping[int, float], pose: Sequenc
 
 
 def _strongest(x: Explanation, levels: Mapping[int, float]) -> list[str]:
-    """A movement that is called the strongest and is not, and FACS letters that are not those of the unit next to
-    them."""
+    """A movement that is called the strongest and is not, and FACS letters that are not those of the units told before
+    them, or else in their sentence."""
     slips, most = [], max((levels[a] for a in x.present if a in levels), default=0.0)
     for sentence in filter(lambda s: not is_negated(s.rstrip(". ")), SENTENCE.split(x.interpretation)):
-        named = {at: a for at, a in _units(sentence).items() if a in levels}
-        if _STRONGEST.search(sentence) and all(levels[a] < most - ROUNDING for a in named.values()):
-            slips += [f"calls AU{a} the strongest" for a in sorted(named.values())]
-        for m in _LETTER.finditer(sentence) if named else ():
-            near = levels[named[max((at for at in named if at < m.start()), default=min(named))]]
-            if abs(near - LETTERS[m[1].upper()]) > 0.5 + ROUNDING:
-                slips.append(f"speaks of level {m[1].upper()}, which was not measured")
+        named, at = _units(sentence) & levels.keys(), 0
+        if _STRONGEST.search(sentence) and all(levels[a] < most - ROUNDING for a in named):
+            slips += [f"calls AU{a} the strongest" for a in sorted(named)]
+        for m in _LETTER.finditer(sentence):
+            near, at, letter = _units(sentence[at:m.start()]) & levels.keys() or named, m.end(), m[1].upper()
+            if near and min(abs(levels[a] - LETTERS[letter]) for a in near) > 0.5 + ROUNDING:
+                slips.append(f"speaks of level {letter}, which was not measured")
     return slips
 
 
-def _units(sentence: str) -> dict[int, int]:
-    """Where a sentence names AUs by number or by the unit's name, and which."""
+def _units(text: str) -> set[int]:
+    """AUs that are named by number or by the unit's name."""
     from emoreason.data_pipeline.phrases import UNIT_NAMES
 
-    low = sentence.lower()
-    found = {m.start(): int(m[1]) for m in _AU.finditer(low)}
-    for a, unit in ACTION_UNITS.items():
-        found |= {m.start(): a for name in {unit.name, UNIT_NAMES.get(a, unit.name)}
-                  for m in re.finditer(rf"\b{re.escape(name.lower())}\b", low)}
-    return found
+    low = text.lower()
+    return {a for _, _, a in mentions(text)} | {
+        a for a, unit in ACTION_UNITS.items() for name in {unit.name, UNIT_NAMES.get(a, unit.name)}
+        if re.search(rf"\b{re.escape(name.lower())}\b", low)}
 
 
 def of_two(text: str, x: Explanation, faces: Sequence[Facts], question: str) -> list[str]:
@@ -201,7 +198,7 @@ def _figures(x: Explanation, levels: Iterable[tuple[int, float]]) -> list[str]:
     known = [*levels, *((o.au, o.intensity) for o in x.observations if o.intensity is not None)]
     slips = []
     for sentence in SENTENCE.split(x.interpretation):
-        named = {a for _, _, a in mentions(sentence)} | set(_units(sentence).values())
+        named = _units(sentence)
         mine = [v for a, v in known if a in named] or [v for _, v in known]
         slips += [f"speaks of {t}, which was not measured there" for t in _DECIMAL.findall(sentence)
                   if mine and min(abs(float(t) - v) for v in mine) > ROUNDING]
