@@ -110,6 +110,19 @@ def test_a_wording_of_one_movement_and_of_two_names_the_one():
     assert spoken_aus("The raised brows make the difference.") == {1, 2}
 
 
+def test_the_strongest_is_so_by_the_marks_too():
+    even = measured({12: 3.0, 6: 2.95}, {"happiness": 0.8, "neutral": 0.2})
+    for unit, slips in (("lip corner puller", ("calls AU12 the strongest",)), ("cheek raiser", ())):
+        text = BOTH.replace("(AU6, 2.0)", "(AU6, 3.1)").format(said=f"The strongest is the {unit} at 3.0.", sure=0.8, look="happiness")
+        assert check(text, [even]).slips == slips
+
+
+def test_the_strongest_of_marks_without_figures():
+    text = BOTH.replace("(AU12, 3.0)", "(AU12)").replace("(AU6, 2.0)", "(AU6)")
+    for unit, slips in (("lip corner puller", ()), ("cheek raiser", ("calls AU6 the strongest",))):
+        assert check(text.format(said=f"The strongest is the {unit}.", sure=0.8, look="happiness"), [HAPPY]).slips == slips
+
+
 def test_what_is_built_on_is_observed():
     said = {"sure": 0.8, "look": "happiness", "said": "It looks happy because the cheeks are raised."}
     assert check(TEXT.format(**said), [HAPPY]).slips == ("speaks of AU6, which it does not observe",)
