@@ -111,10 +111,10 @@ def _strongest(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     them, or else in their sentence."""
     told = {a: o.intensity for a, o in x.present.items() if o.intensity is not None}
     slips, most = [], max((levels[a] for a in x.present if a in levels), default=0.0)
+    top = max(told.values(), default=0.0)
     for sentence in filter(lambda s: not is_negated(s.rstrip(". ")), SENTENCE.split(x.interpretation)):
         named, at = _units(sentence) & levels.keys(), 0
-        if _STRONGEST.search(sentence) and all(levels[a] < most - ROUNDING or told.get(a, 5.0) < max(told.values(), default=0)
-                                               for a in named):
+        if _STRONGEST.search(sentence) and all(levels[a] < most - ROUNDING or told.get(a, top) < top for a in named):
             slips += [f"calls AU{a} the strongest" for a in sorted(named)]
         for m in _LETTER.finditer(sentence):
             near, at, letter = _units(sentence[at:m.start()]) & levels.keys() or named, m.end(), m[1].upper()
