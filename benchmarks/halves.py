@@ -18,7 +18,7 @@ from emoreason.eval import stats
 from emoreason.facenet import load, standardise
 from emoreason.facs import EMOTIONS, MEASURED_AUS, PRESENT, au
 from emoreason.training.facenet import load_cache
-from emoreason.training.facenet_losses import halved
+from emoreason.training.facenet_views import halved
 
 TURNED = 25.0  # degrees of yaw from which a face is left out
 

@@ -78,14 +78,16 @@ def tail(t: Teller, parts: list[Callable[[], str]], room: int) -> list[str]:
 def support(t: Teller, room: int = 3) -> list[str]:
     """The sentences after the verdict."""
     v, fit = t.v, t.f.fit(t.f.top)
-    parts: list[Callable[[], str]] = [t.pattern]
+    opposed = t.f.top != "neutral" and bool(t.f.opposed(t.f.top))
+    parts: list[Callable[[], str]] = [t.pattern, t.against] if opposed else [t.pattern]
     if v.chance(0.35):
         parts.append(t.strength)
     if t.f.top != "neutral" and fit in ("partial", "variant") and v.chance(0.45):
         parts.append(t.note)
-    parts.append(t.against)
+    if not opposed:
+        parts.append(t.against)
     if t.level in ("leaning", "open") or v.chance(0.6):
         parts.append(t.rival)
     if t.level not in ("open", "faint") and v.chance(0.5):
         parts.append(t.doubt)
-    return tail(t, parts, room if v.chance(0.6) else room - 1)
+    return tail(t, parts, room if opposed or v.chance(0.6) else room - 1)

@@ -11,6 +11,7 @@ from emoreason.records import Evidence
 
 ABSENT = 0.5  # below this an AU may be called absent; from here to PRESENT nothing is claimed
 SUREST = 0.95
+OPPOSED = 2.5  # a movement against the conclusion that is this strong, and no weaker than its signs, is told of
 SIDE_GAP = 1.0  # an asymmetry this large counts as clear
 
 # The AUs that count as signs of an emotion, most telling first, each with the AUs of which one must be there too.
@@ -133,6 +134,11 @@ class Facts:
         """The present movements that speak against it, strongest first."""
         mine = self._cues[emotion]
         return tuple(a for a in self.strongest if a in AGAINST[emotion] and a not in mine)
+
+    def opposed(self, emotion: str) -> tuple[int, ...]:
+        """Of these, what nobody who names ``emotion`` can pass over: marked ones, as strong as any of its signs."""
+        least = max([OPPOSED, *(self.aus[a] for a in self._cues[emotion])])
+        return tuple(a for a in self.against(emotion) if self.aus[a] >= least)
 
     def needs(self, emotion: str) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]], list[tuple[int, ...]]]:
         """What its pattern needs: (met, missing, neither), each entry a tuple of alternatives."""

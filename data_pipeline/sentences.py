@@ -474,9 +474,10 @@ DOUBT: dict[str, Pool] = {
 # --- what a movement may also mean: (needed, must be lacking, sentences) ---
 NOTES: tuple[tuple[frozenset[int], frozenset[int], Pool],
              ...] = tuple((frozenset(a), frozenset(b), pool(*t)) for a, b, t in (
-    ((4,), (1, 5, 23, 24), ("a frown alone also goes with effort, [thought|focus] or bright light",
-                            "people also frown when they concentrate", "knitted brows alone can be a sign of thinking",
-                            "a lowered brow may also answer bright light")),
+    ((4,), (1, 5, 6, 9, 10, 12, 15, 17, 20, 23, 24), (
+        "a frown alone also goes with effort, [thought|focus] or bright light",
+        "people also frown when they concentrate", "knitted brows alone can be a sign of thinking",
+        "a lowered brow may also answer bright light")),
     ((1, 2), (4, 5, 26, 27), ("raised brows alone can also be a question or a greeting",
                               "brows go up in talk as well, to stress a word",
                               "a raised brow alone may only show interest")),

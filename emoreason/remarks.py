@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from emoreason.facs import PRESENT
-from emoreason.schema import Explanation
-from emoreason.wording import ANY, as_pattern
+from emoreason.facs import EMOTION_OF_WORD, PRESENT
+from emoreason.schema import SENTENCE, Explanation
+from emoreason.wording import ANY, as_pattern, spoken_aus
 
 if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
@@ -22,6 +22,7 @@ TURN = {"yaw": (0, 15.0), "up": (1, 12.0), "down": (1, -12.0), "roll": (2, 10.0)
 GREY = 0.3  # intensities by which a movement may pass for a slight one
 CLEAR = 1.5  # an intensity from which on a movement that fits cannot be passed over
 SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open": (0.3, 0.4), "faint": (0.0, 0.3)}
+_MAINLY = re.compile(r", (?:mainly|chiefly|mostly) because of\b")
 
 
 class Case(NamedTuple):
@@ -111,6 +112,21 @@ def unfounded(x: Explanation, levels: Mapping[int, float], moment: bool = True) 
     low = x.interpretation.lower()
     return [f'says "{found.group()}", which is not so' for pattern, cases in _cases()
             if (found := pattern.search(low)) and not any(c.holds(x, facts, moment) for c in cases)]
+
+
+def passed_over(x: Explanation, levels: Mapping[int, float]) -> list[str]:
+    """Where a reading begins with what it mainly rests on: the strongest movement (AU -> intensity 0-5), if it speaks
+    against that and neither it nor a look that it belongs to is told of."""
+    from emoreason.data_pipeline.facts import Facts
+
+    first, *more = SENTENCE.split(x.interpretation)
+    if x.emotion in (None, "neutral") or not _MAINLY.search(first):
+        return []
+    facts = Facts(dict(levels), {}, {x.emotions[0]: 1.0})
+    opposed = facts.opposed(x.emotions[0])
+    looks = {EMOTION_OF_WORD.get(w) for w in re.findall(r"[a-z]+", " ".join(more).lower())} - {None, *x.emotions}
+    told = spoken_aus(x.interpretation).union(*(facts.cues(str(e)) for e in looks))
+    return [] if told.intersection(opposed) else [f"passes over AU{a}" for a in opposed[:1]]
 
 
 def unseen(x: Explanation, pose: Sequence[float], noted: str) -> list[str]:

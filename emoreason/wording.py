@@ -18,7 +18,7 @@ _HYPOTHETICAL = re.compile(
 
 # Said to be there after all.
 _FULFILLED = re.compile(r"\bthe movements (?:it|that \w+) needs(?= are there)|"
-                        r"\bwould(?= rather fit\b| (?:fit|allow|agree with|speak for) it\b| be a start\b)|"
+                        r"\bwould(?= rather fit\b| be (?:unusual|a start)\b| (?:fit|allow|agree with|speak for) it\b)|"
                         r"\bcan(?= be found in\b)|, (?:but )?the rest (?:is missing|would not)\b")
 
 

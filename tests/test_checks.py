@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from emoreason.checks import check
-from emoreason.data_pipeline.explain import Facts, ask_compare, compare, dialogue, random_facts
+from emoreason.data_pipeline.explain import Facts, Question, ask_compare, compare, dialogue, random_facts, write
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.prompts import note
 from emoreason.records import Evidence
+from emoreason.remarks import passed_over
 from emoreason.schema import render
 from emoreason.wording import spoken_aus
 
@@ -292,6 +293,34 @@ def test_what_was_asked(question, said, slip):
     face = measured({12: 3.0, 6: 2.0, 25: 2.0}, {"happiness": 0.8, "neutral": 0.2})
     slips = check(BOTH.format(said=said, sure=0.8, look="happiness"), [face], question).slips
     assert slip in " ".join(slips) if slip else not slips
+
+
+@pytest.mark.parametrize(("aus", "said", "slip"), [
+    ({4: 2.9, 12: 4.4}, "", "passes over AU12"),
+    ({4: 2.9, 12: 4.4}, " The raised lip corners (AU12) would rather fit happiness.", None),
+    ({4: 2.9, 12: 4.4}, " Happiness comes next.", None),
+    ({4: 2.9, 12: 4.4}, " Sadness comes next.", "passes over AU12"),
+    ({4: 2.9, 12: 2.7}, "", None),  # no stronger than the frown
+    ({4: 1.4, 12: 2.4}, "", None),  # not marked
+])
+def test_what_speaks_against_the_look_is_told(aus, said, slip):
+    seen = "".join(f"{'The brows are lowered' if a == 4 else 'The lip corners are raised'} (AU{a}, {v}). " for a, v in aus.items())
+    text = (f"<think>Key observations: {seen}Interpretation: The face clearly looks angry, mainly because of the lowered brows (AU4).{said} "
+            "Confidence: 0.8.</think><answer>anger</answer>")
+    face = measured(aus, {"anger": 0.8, "happiness": 0.2})
+    found = [s for s in check(text, [face], "Why does this face look angry?").slips if s.startswith("passes")]
+    assert found == ([slip] if slip else [])
+    assert not [s for s in check(text, [face], "Is the smile genuine?").slips if s.startswith("passes")]
+
+
+def test_the_engine_tells_what_speaks_against_the_look():
+    rng, faces = random.Random(4), 0
+    while faces < 60:
+        facts = random_facts(rng)
+        if not facts.readable or facts.top == "neutral" or facts.quality or not facts.opposed(facts.top):
+            continue
+        faces += 1
+        assert not passed_over(write(facts, Question("read", "What does this face show, and why?"), rng), facts.aus)
 
 
 def test_spoken_aus():

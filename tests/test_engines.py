@@ -198,7 +198,7 @@ def test_texts_of_the_explanation_engine_follow_the_grammar(nano):
     ("The lips stay closed (AU25 absent). ", "So.", True), ("The lip corners are closed (AU12 absent). ", "So.", False),
     ("The lip corners are raised (AU12 absent). ", "So.", False),
     ("The brows are not raised (AU1 absent). ", "So.", False),
-    ("The inner brows are raised (AU1, 2.9). ", "So.", True), ("The inner brows are raised (AU1, 4.0). ", "So.", False),
+    ("The inner brows are raised (AU1, 2.3). ", "So.", True), ("The inner brows are raised (AU1, 2.4). ", "So.", False),
     ("The chin is raised (AU17, 2.0). ", "So.", False), ("", "Not sure: about 30 percent, by AU1.", True),
     ("", "AU1 is there: 2.0 of 5.", True),
     ("", "The confidence: 0.5.", False), ("", "A misinterpretation: so.", False)])

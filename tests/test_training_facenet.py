@@ -17,7 +17,8 @@ from emoreason.facenet import FaceNet, FaceNetConfig, load, movements, one_jaw, 
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.training import facenet, facenet_looks
 from emoreason.training.config import load as load_config
-from emoreason.training.facenet_losses import Losses, Weights, guides, halved, mixed
+from emoreason.training.facenet_losses import Losses, Weights, guides
+from emoreason.training.facenet_views import halved
 
 
 @pytest.fixture
@@ -126,19 +127,6 @@ def test_several_caches_hold_different_people(caches):
     assert len(mixed_kinds["label"]) == 20 and "pose" not in mixed_kinds
 
 
-def test_a_mixed_picture_has_two_labels_and_no_aus():
-    torch.manual_seed(0)
-    x = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 4, 4)
-    y = {"label": torch.arange(6), "aus": torch.ones(6, 3), "pose": torch.ones(6, 3)}
-    seen, labels = mixed(x, y, 0.5)
-    share = labels["share"][:, 0]
-    assert (share[:3] < 1).all() and (share[:3] >= 0.5).all() and (share[3:] == 1).all()
-    assert labels["other"].tolist() == [2, 0, 1, 3, 4, 5]
-    assert torch.allclose(seen[:, 0, 0, 0], share * labels["label"] + (1 - share) * labels["other"], atol=1e-5)
-    assert labels["aus"][:3].isnan().all() and (labels["aus"][3:] == 1).all() and labels["pose"][:3].isnan().all()
-    assert (y["aus"] == 1).all()
-
-
 def test_labels_bound_the_movements():
     """A movement in a face labelled neutral costs, the less the surer teachers are that it is not, and so does a happy
     one without a smile; nothing else does."""
@@ -174,21 +162,6 @@ def test_a_jaw_drops_or_is_stretched_open():
     with torch.inference_mode():
         seen = net.mirrored(torch.randn(4, 1, 64, 64))["aus"][:, [drop, stretch]]
     assert (seen.amin(1) <= 0.4 + 1e-6).all() and (seen.amax(1) > 0.7).all()
-
-
-def test_half_a_face_is_anothers():
-    """Below its own cut a face goes on as the one before it does below its own."""
-    row = torch.arange(64.0)
-    x = torch.stack([(i + 1) * row + (row % 7) * 3 + 100 * i for i in range(3)])[:, None, :, None].expand(3, 1, 64, 64)
-    points = torch.full((3, 68, 2), torch.nan)
-    points[0, :, 1], points[1, :, 1] = 0.5, 0.6  # cut at rows 32, 38 and, where nothing is known, 34
-    cuts, parts = (32, 38, 34), halved(x, points)
-    assert parts.shape == x.shape and parts.mean((1, 2, 3)).abs().max() < 1e-5
-    for i, cut in enumerate(cuts):
-        lower = x[i - 1, 0, cuts[i - 1]:]
-        fill = lower[-1:].expand(max(0, 64 - cut - len(lower)), 64)
-        whole = torch.cat([x[i, 0, :cut], lower[:64 - cut], fill])
-        assert torch.allclose(parts[i, 0], (whole - whole.mean()) / (whole.std() + 1e-2), atol=1e-4)
 
 
 def halves(aus: torch.Tensor, upper: list[str], lower: list[str], times: int = 1, **weights: float) -> tuple[float, torch.Tensor]:
@@ -235,26 +208,47 @@ def test_a_neutral_half_shows_nothing_under_an_angry_other_one():
     assert loss > 0.1 and brow[0] < -0.1 and abs(brow[1]) < 1e-6 and (smile == 0).all() and chin.abs().max() < 1e-6
 
 
-def test_the_halves_go_into_a_step_in_their_order(caches, monkeypatch):
-    """Every AU of a stub net is the mean of the picture's upper half: that of a face put together is its own face's."""
-    class Net(torch.nn.Module):
-        def forward(self, x):
-            n, k = len(x), len(MEASURED_AUS)
-            aus = x[:, 0, :16].mean((1, 2))[:, None].expand(n, k) + torch.zeros(n, k, requires_grad=True)
-            return {"aus": aus, "sides": aus, "emotion": torch.zeros(n, 8), "affect": torch.zeros(n, 2), "pose": torch.zeros(n, 3),
-                    "pooled": torch.zeros(n, 4), "maps": torch.full((n, k, 16, 16), 1 / 256)}
+class Stub(torch.nn.Module):
+    """Every AU is the mean of the picture's upper half."""
 
-    config = facenet.FaceNetTraining("", "", "", render_batch=3, weights=Weights(halves=1.0))
+    def forward(self, x):
+        n, k = len(x), len(MEASURED_AUS)
+        aus = x[:, 0, :16].mean((1, 2))[:, None].expand(n, k) + torch.zeros(n, k, requires_grad=True)
+        return {"aus": aus, "sides": aus, "emotion": torch.zeros(n, 8), "affect": torch.zeros(n, 2), "pose": torch.zeros(n, 3),
+                "pooled": torch.zeros(n, 4), "maps": torch.full((n, k, 16, 16), 1 / 256)}
+
+
+def one_step(caches, monkeypatch, config, losses, panel=()):
+    """A step of five faces that are seen as they are; returns these."""
     real, renders = (facenet.load_cache(f"{caches}/{name}.npz", torch.device("cpu")) for name in ("faces", "renders"))
-    losses, seen = Losses(config.weights, 0.0, 0.0, torch.device("cpu")), []
-    monkeypatch.setattr(losses, "halves", lambda aus, upper, lower, log: seen.append((aus, upper, lower)))
     monkeypatch.setattr(facenet, "augment", lambda grey, points, render: (standardise(grey[:, None].float()), points,
                                                                           torch.zeros(len(grey), dtype=torch.bool)))
-    rows = torch.arange(5)
-    facenet.step_losses(Net(), torch.nn.Linear(4, 9), real, renders, rows, losses, config, False, [])
-    (aus, upper, lower), x = seen[0], standardise(real["grey"][rows, None].float())
-    assert torch.allclose(aus[:, 0], halved(x, real["points"][rows])[:, 0, :16].mean((1, 2)), atol=1e-5)
-    assert upper.tolist() == real["label"][rows].tolist() and lower.tolist() == real["label"][rows].roll(1).tolist()
+    facenet.step_losses(Stub(), torch.nn.Linear(4, 9), real, renders, torch.arange(5), losses, config, False, list(panel))
+    return standardise(real["grey"][:5, None].float()), real["points"][:5], real["label"][:5]
+
+
+def test_the_halves_go_into_a_step_in_their_order(caches, monkeypatch):
+    """That of a face put together is its own face's."""
+    config = facenet.FaceNetTraining("", "", "", render_batch=3, dark=1.0, weights=Weights(halves=1.0))
+    losses, seen = Losses(config.weights, 0.0, 0.0, torch.device("cpu")), []
+    monkeypatch.setattr(losses, "halves", lambda aus, upper, lower, log: seen.append((aus, upper, lower)))
+    x, points, label = one_step(caches, monkeypatch, config, losses)
+    aus, upper, lower = seen[0]
+    assert torch.allclose(aus[:, 0], halved(x, points)[:, 0, :16].mean((1, 2)), atol=1e-5)
+    assert upper.tolist() == label.tolist() and lower.tolist() == label.roll(1).tolist()
+
+
+def test_teachers_see_the_skin_as_it_is(caches, monkeypatch):
+    """Dark faces are learned from with what teachers say of them in the light; a mixed picture is mixed for both."""
+    config = facenet.FaceNetTraining("", "", "", render_batch=3, dark=0.6, mixup=0.4)
+    losses, asked, seen = Losses(config.weights, 0.0, 0.0, torch.device("cpu")), [], []
+    monkeypatch.setattr(losses, "real", lambda out, y, points, log: seen.append(out["aus"][:, 0]))
+    monkeypatch.setattr(losses, "renders", lambda *args: None)
+    monkeypatch.setattr(facenet, "darker", lambda x, points, part: torch.cat([x[:2], x[2:] - 7]))
+    monkeypatch.setattr(facenet, "answers", lambda panel, x, half: asked.append(x) or {})
+    x, _, _ = one_step(caches, monkeypatch, config, losses, [None])
+    assert torch.allclose(asked[0][2:], x[2:], atol=1e-5) and not torch.allclose(asked[0][:2], x[:2], atol=1e-2)
+    assert torch.allclose(seen[0], asked[0][:, 0, :16].mean((1, 2)) - torch.tensor([0.0, 0, 7, 7, 7]), atol=1e-4)
 
 
 def test_absence_counts_where_the_teacher_would_see_it():

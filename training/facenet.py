@@ -1,7 +1,8 @@
 """Train facenet: real faces (emotion labels, AU pseudo-labels) and renders (exact AUs) in every batch.
 
-The losses stand in ``facenet_losses.py``. FER2013's labels are noisy, and a net learns them by heart: pictures mixed
-with one another (``mixup``) and teachers that answer to each view anew (``teachers``) keep it from that.
+The views stand in ``facenet_views.py``, the losses in ``facenet_losses.py``. FER2013's labels are noisy, and a net
+learns them by heart: pictures mixed with one another (``mixup``) and teachers that answer to each view anew
+(``teachers``) keep it from that.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from emoreason.eval import stats
 from emoreason.facenet import FaceNet, FaceNetConfig, load, standardise
 from emoreason.facs import EMOTIONS, MEASURED_AUS
 from emoreason.training import facenet_looks
-from emoreason.training.facenet_losses import Losses, Reverse, Weights, augment, halved, mirror_labels, mixed
+from emoreason.training.facenet_losses import Losses, Reverse, Weights, mirror_labels
+from emoreason.training.facenet_views import augment, darker, halved, mixed
 from emoreason.training.interrupt import Interrupt
 from emoreason.training.precision import in_bf16
 from emoreason.training.together import Together
@@ -38,9 +40,9 @@ class FaceNetTraining:
     commas between them; teachers: weights of nets, with commas between them, whose mean answer to the very view that
     is learned from counts as the label by ``soft_share`` in [0, 1], and as AUs; start: weights to go on from; out:
     folder; epochs over the real faces; batches in pictures; lr: the peak of one cycle; mixup: the part of the real
-    faces that is mixed with one another; steady: batch norms keep their statistics, as short runs of small batches
-    need it; movements: only what reads the movements is trained, and the norms are steady; bf16: compute in it, None
-    where the machine gains by it; save_every in epochs."""
+    faces that is mixed with one another; dark: the part whose skin is made darker than what teachers see; steady: batch
+    norms keep their statistics, as short runs of small batches need it; movements: only what reads the movements is
+    trained, and the norms are steady; bf16: compute in it, None where the machine gains by it; save_every in epochs."""
 
     real: str
     validation: str
@@ -57,6 +59,7 @@ class FaceNetTraining:
     smoothing: float = 0.1
     soft_share: float = 0.6
     mixup: float = 0.0
+    dark: float = 0.0
     steady: bool = False
     movements: bool = False
     seed: int = 0
@@ -239,11 +242,13 @@ def step_losses(net: FaceNet, critic: nn.Module, real: dict[str, Tensor], render
     y = mirror_labels({k: real[k][rows] for k in ("label", "aus", "pose") if k in real}, flip)
     parts = halved(x, points) if config.weights.halves else x[:0]
     labels = y["label"]
+    views = torch.cat([darker(x, points, config.dark), x], 1)
     if config.mixup:
-        x, y = mixed(x, y, config.mixup)
+        views, y = mixed(views, y, config.mixup)
         points = torch.where(y["share"][..., None] < 1, torch.nan, points)
+    x, light = views.split(1, 1)
     if panel:
-        y |= answers(panel, x, half)
+        y |= answers(panel, light, half)
     batch = [x, parts]
     if renders is not None:
         pick = torch.randint(len(renders["grey"]), (config.render_batch,), device=x.device)

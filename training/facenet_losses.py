@@ -1,6 +1,4 @@
-"""Views of faces and the losses of one step, for facenet's training.
-
-Losses, each a mean over its batch part:
+"""The losses of one step of facenet's training, each a mean over its batch part:
     emotion   cross-entropy with label smoothing, with teachers' probabilities mixed in where there are any
     aus       weighted squared error of the intensities (renders: exact; real: the teacher's, by its trust)
     classes   squared gap between the class means of the intensities and their expected values (real, weak)
@@ -22,15 +20,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emoreason.facenet import MAP, standardise
+from emoreason.facenet import MAP
 from emoreason.facs import AFFECT, EMOTIONS, MEASURED_AUS
 from emoreason.regions import AU_POINTS
 
 NEUTRAL = 0.8  # intensity that no AU of a face labelled neutral should pass, but for those that do not speak against it
 OPEN = (12, 25, 26, 43)  # or are rather missed than seen too often there: a slight smile
-UNSEEN = (4, 7, 9, 10, 15, 17)  # of these the teacher's "absent" does not count in a face whose label expects the AU
+UNSEEN = (1, 4, 5, 7, 9, 10, 15, 17, 20, 23, 24)  # the teacher's "absent" does not count where the label expects these
 LIKELY = 1.0  # expected mean intensity of a label's faces from which it does
-BROWS = (4, 7, 9)  # of ``UNSEEN``, what shows above the middle of the nose
+BROWS = (1, 4, 5, 7, 9)  # of ``UNSEEN``, what shows above the middle of the nose
 
 
 @dataclass
@@ -68,65 +66,6 @@ class Reverse(torch.autograd.Function):
         return -ctx.scale * grad, None
 
 
-def augment(grey: Tensor, points: Tensor | None, render: bool) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Random view of each picture: mirror, and slight rotation, scale and shift; of real faces, as renders come with
-    flaws, more of these, and sharpness, gamma, light, noise, a cut-out.
-
-    grey (N, 64, 64) uint8; points (N, 68, 2) in [0, 1] or None. Returns pictures (N, 1, 64, 64), the points moved
-    along (not yet swapped left for right) and which were mirrored (N,) bool. Renders are upright and centred by their
-    landmarks, as faces are in use: where a brow or a lip corner stands says how far it moved.
-    """
-    turn, zoom, shift = (0.03, 0.02, 0.015) if render else (0.09, 0.05, 0.05)
-    x, points, flip = _moved(grey[:, None].float() / 255, points, turn, zoom, shift)
-    return standardise(x if render else _flawed(x)), points, flip
-
-
-def _moved(x: Tensor, points: Tensor | None, turn: float, zoom: float,
-           shift: float) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Half of the pictures mirrored, all rotated, scaled and shifted by normal deviates: radians, log scale, half
-    widths."""
-    n, device = len(x), x.device
-    flip = torch.rand(n, device=device) < 0.5
-    angle, scale = (torch.randn(n, device=device) * turn, torch.exp(torch.randn(n, device=device) * zoom))
-    move = torch.randn(n, 2, device=device) * shift
-    sign = torch.where(flip, -1.0, 1.0)
-    cos, sin = angle.cos() * scale, angle.sin() * scale
-    matrix = torch.stack([torch.stack([cos * sign, -sin, move[:, 0]], 1),
-                          torch.stack([sin * sign, cos, move[:, 1]], 1)], 1)  # output -> input, in [-1, 1]
-    grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
-    x = F.grid_sample(x, grid, align_corners=False, padding_mode="border")
-    if points is not None:
-        inverse = torch.linalg.inv(matrix[:, :, :2])
-        points = ((points * 2 - 1 - matrix[:, None, :, 2]) @ inverse.transpose(1, 2) + 1) / 2
-    return x, points, flip
-
-
-def _flawed(x: Tensor) -> Tensor:
-    """Often half of a batch less sharp; other gamma; light and noise by each picture's contrast; a cut-out in 40%."""
-    n, device = len(x), x.device
-
-    def rand(*shape: int) -> Tensor:
-        return torch.rand(*shape, device=device)
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, device=device)
-
-    size = (40, 52, 64)[int(torch.randint(3, (1,)))]
-    if size < 64:
-        small = F.interpolate(F.interpolate(x, size=size, mode="bilinear", antialias=True), size=64, mode="bicubic")
-        x = torch.where((rand(n) < 0.5)[:, None, None, None], small, x)
-    x = x.clamp(1e-3, 1) ** torch.exp(normal(n, 1, 1, 1) * 0.3)
-    ramp = torch.linspace(-1, 1, 64, device=device)
-    light = normal(n, 1, 1, 1) * 0.3 * ramp + normal(n, 1, 1, 1) * 0.3 * ramp[:, None]
-    x = x + x.std((1, 2, 3), keepdim=True) * (light + normal(*x.shape) * rand(n, 1, 1, 1) * 0.12)
-    hole = (rand(n, 1) * 44, rand(n, 1) * 44)
-    wide, on = 8 + rand(n, 1) * 12, rand(n, 1) < 0.4
-    at = torch.arange(64, device=device)[None]
-    inside_y = (at >= hole[0]) & (at < hole[0] + wide) & on
-    inside_x = (at >= hole[1]) & (at < hole[1] + wide)
-    return torch.where((inside_y[:, :, None] & inside_x[:, None])[:, None], x.mean((2, 3), keepdim=True), x)
-
-
 @lru_cache(4)
 def _groups(device: torch.device) -> tuple[Tensor, Tensor]:
     """(G, 68): the mean of each group's landmarks; (K, G): which groups an AU shows at."""
@@ -146,30 +85,6 @@ def guides(points: Tensor, spread: float = 0.07) -> Tensor:
     at = torch.exp(-0.5 * ((grid - (mean @ points)[..., None]) / spread) ** 2)  # N, G, 2, 16
     out = torch.einsum("kg,ngyx->nkyx", member, at[:, :, 1, :, None] * at[:, :, 0, None])
     return out / out.sum((2, 3), keepdim=True).clamp_min(1e-6)
-
-
-def mixed(x: Tensor, y: dict[str, Tensor], part: float) -> tuple[Tensor, dict[str, Tensor]]:
-    """The first ``part`` of a batch mixed with one another (mixup, Zhang et al. 2018; shares from Beta(0.4, 0.4)): y
-    gets ``share`` (N, 1) of each face's own label and the ``other`` one; nothing else is known of a mixed picture."""
-    n = int(len(x) * part)
-    own = torch.distributions.Beta(0.4, 0.4).sample((n, 1)).to(x.device)
-    own = torch.maximum(own, 1 - own)
-    share = torch.cat([own, own.new_ones(len(x) - n, 1)])
-    other = torch.cat([y["label"][:n].roll(1), y["label"][n:]])
-    x = torch.cat([own[..., None, None] * x[:n] + (1 - own[..., None, None]) * x[:n].roll(1, 0), x[n:]])
-    blank = (torch.arange(len(x), device=x.device) < n)[:, None]
-    y = {k: torch.where(blank, torch.nan, v) if k in ("aus", "pose") else v for k, v in y.items()}
-    return x, y | {"share": share, "other": other}
-
-
-def halved(x: Tensor, points: Tensor) -> Tensor:
-    """Each face (N, 1, 64, 64) down to halfway between its lower lids and its nose, and below it the lower part of the
-    one before it (of the last, in the first); points (N, 68, 2) in [0, 1]."""
-    level = (points[:, [40, 41, 46, 47], 1].mean(1) + points[:, 33, 1]) / 2
-    cut = (torch.nan_to_num(level, 0.53) * x.shape[2]).round().long().clamp(24, 44)[:, None]
-    row = torch.arange(x.shape[2], device=x.device)[None]
-    lower = (row - cut + cut.roll(1, 0)).clamp(0, x.shape[2] - 1)[:, None, :, None].expand_as(x)
-    return standardise(torch.where((row < cut)[:, None, :, None], x, x.roll(1, 0).gather(2, lower)))
 
 
 def masked(error: Tensor, mask: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from emoreason.schema import ANSWER_CLOSE, ANSWER_OPEN, THINK_CLOSE, THINK_OPEN
 from emoreason.scores import GREY
 
 OBSERVATIONS, WORDS, SENTENCES = 8, 18, 6
+NEAR = 0.3  # intensities by which a mark may miss what was measured
 LONG = 96  # tokens of a sentence about a clip, which may tell four spans of time; of a picture two thirds of it
 BEFORE, AFTER = 10, 12  # words around the one that denies
 TOKENS = 1024  # enough for an untrained model too, which goes to most of these limits letter by letter
@@ -65,7 +66,7 @@ SHARE{i}: /{share}\./
 """
 
 
-def explanation(levels: Mapping[int, float] | None = None, tolerance: float = 1.0,
+def explanation(levels: Mapping[int, float] | None = None, tolerance: float = NEAR,
                 spans: Mapping[int, Sequence[tuple[float, float, float]]] | None = None,
                 likely: Sequence[float] = (), series: tuple[int, Sequence[Event]] = (0, ())) -> str:
     """The grammar of an explanation. levels: AU -> measured intensity 0-5; then a mark names only measured AUs, as
