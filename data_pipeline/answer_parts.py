@@ -79,7 +79,9 @@ def support(t: Teller, room: int = 3) -> list[str]:
     """The sentences after the verdict."""
     v, fit = t.v, t.f.fit(t.f.top)
     opposed = t.f.top != "neutral" and bool(t.f.opposed(t.f.top))
-    parts: list[Callable[[], str]] = [t.pattern, t.against] if opposed else [t.pattern]
+    parts: list[Callable[[], str]] = [t.pattern]
+    if opposed:
+        parts = [t.against] if room == 2 and t.limit() else [t.pattern, t.against]
     if v.chance(0.35):
         parts.append(t.strength)
     if t.f.top != "neutral" and fit in ("partial", "variant") and v.chance(0.45):

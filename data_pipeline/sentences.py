@@ -474,7 +474,7 @@ DOUBT: dict[str, Pool] = {
 # --- what a movement may also mean: (needed, must be lacking, sentences) ---
 NOTES: tuple[tuple[frozenset[int], frozenset[int], Pool],
              ...] = tuple((frozenset(a), frozenset(b), pool(*t)) for a, b, t in (
-    ((4,), (1, 5, 6, 9, 10, 12, 15, 17, 20, 23, 24), (
+    ((4,), (1, 2, 5, 6, 9, 10, 12, 14, 15, 17, 20, 22, 23, 24, 26, 27), (
         "a frown alone also goes with effort, [thought|focus] or bright light",
         "people also frown when they concentrate", "knitted brows alone can be a sign of thinking",
         "a lowered brow may also answer bright light")),

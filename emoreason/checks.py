@@ -13,7 +13,7 @@ from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEASURED_AUS
 from emoreason.pair_checks import pair_slips
 from emoreason.records import Evidence
-from emoreason.remarks import declined_for, judges_smile, passed_over, unfounded, unseen
+from emoreason.remarks import OPPOSED, declined_for, judges_smile, passed_over, unfounded, unseen
 from emoreason.schema import (
     INTERPRETATION,
     SENTENCE,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from emoreason.data_pipeline.facts import Facts
 
 GAP = "tells nothing of part"
+LEFT_OUT = "leaves out AU"
 _QUOTED = re.compile(r'^says "(.+?)", which is not so$')
 MARGIN = 0.15  # a conclusion this much less probable than the best reading: a slip
 SURE = 0.075  # a confidence further than this from the probability: a slip
@@ -147,11 +148,13 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
     """Where in the text the first sentence that does not hold begins, in characters, by what ``check`` says of the text
     up to each. Words that only what comes later belies ("the reading is clear", of a low confidence) are wrong where
     they stand; a confidence is blamed on its own figure, anything else that no one sentence says on the whole
-    interpretation; text that does not parse is wrong from the start."""
+    interpretation; text that does not parse, and a list that leaves something out, is wrong from the start."""
     x, text = found.explanation, found.text
     if x is None:
         return 0
-    starts = sentences(text)
+    if any(slip.startswith(LEFT_OUT) for slip in found.slips):  # what was passed over is not taken up later
+        return 0
+    starts, observed = sentences(text), max(0, text.find(f" {INTERPRETATION}"))
     counted = {slip for slip in found.slips if slip.startswith(COUNTS)}  # wrong where they stand, by what is concluded
     for start, end in zip(starts, [*starts[1:], text.find("</think>")], strict=True):
         begun = check(closed(text[:end]))
@@ -166,8 +169,11 @@ def first_fault(found: Checked, check: Callable[[str], Checked]) -> int:
     denials = [s for s in SENTENCE.split(x.interpretation) if denies(replace(x, interpretation=s))]
     if denials and denials[0] in text:
         return len(text[:text.index(denials[0])].rstrip())  # the space before a word is the word's
+    if any(slip.endswith(OPPOSED) for slip in found.slips):  # it belongs after what the look mainly rests on
+        later = [s for s in starts if s > observed]
+        return later[0] if later else max(0, text.find(" Confidence:"))
     own = all("confidence" in slip for slip in found.slips)
-    return max(0, text.find(" Confidence:" if own else f" {INTERPRETATION}"))
+    return max(0, text.find(" Confidence:")) if own else observed
 
 
 def without_asides(found: Checked) -> str | None:
@@ -225,7 +231,7 @@ def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[st
     if not looks and _SURE.search(question.lower()) and not _HOW_SURE.search(low):
         slips.append("does not say how sure")
     if _LIST.search(question) and not looks and not _PLACE.search(question):
-        slips += [f"leaves out AU{a}" for a in sorted(levels) if levels[a] >= _LISTED and a not in x.present]
+        slips += [f"{LEFT_OUT}{a}" for a in sorted(levels) if levels[a] >= _LISTED and a not in x.present]
     return slips + [f"denies {e}, which was not asked about" for e in sorted(map(str, denied))]
 
 

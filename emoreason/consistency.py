@@ -26,6 +26,9 @@ _FOR_IT = re.compile(r"(?<!would )\bspeaks? for it\b|\breading rests on\b|\bmain
                      r"\b(?:reads|looks|leans)\b[^,;]*, mainly because of\b")
 _FIT_IT = re.compile(r"\bwould (?:fit|agree with|allow|speak for) it\b|\b(?:is|are) too little for it\b|"
                      r"\bof its signs only\b|\bits main signs can be found\b|\bwould be a start\b")  # the denied look's
+_NOT_IT = re.compile(r"\bspeaks? against it\b|\bfits? this poorly\b|\bpulls? the other way\b|\bagainst this stands?\b|"
+                     r"\bdisturbs? the picture\b|\boutside this pattern\b|\bwould be unusual for\b|"
+                     r"\bwhat does not agree is\b|\bthe picture less pure\b")
 _OPEN = frozenset((25, 26, 27, 43))  # mouth and lids: of many looks, though in no prototype of theirs
 _PERCENT = re.compile(r"\b(\d{1,2}) (?:percent|in 100)\b")
 _COUNT = re.compile(r"\b(one|two|three|four|five|six|seven|eight) action units? (?:is|are) active: ([^.]*)", re.I)
@@ -61,6 +64,9 @@ def itself(x: Explanation) -> list[str]:
         fits = may_want(x.emotions[0]) | (_OPEN if x.emotions[0] != "neutral" else frozenset())
         slips += _counted(x, _FOR_IT, x.emotions[0], fits)
     denied = [EMOTION_OF_WORD[w] for w in DENIED.findall(x.interpretation.lower()) if w in EMOTION_OF_WORD]
+    if len(x.emotions) == 1 and not denied:
+        slips += [f"{COUNTS}{a} against {x.emotion}" for sentence in SENTENCE.split(x.interpretation)
+                  if _NOT_IT.search(sentence.lower()) for a in sorted(spoken_aus(sentence) & may_want(x.emotions[0]))]
     if len(set(denied)) == 1:
         slips += _counted(x, _FIT_IT, denied[0], may_want(denied[0]) | _OPEN)
     # Told in twentieths, and "over 95 percent" of certainty.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from emoreason.facs import EMOTION_OF_WORD, PRESENT
+from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, OTHER_EMOTIONS, PRESENT
 from emoreason.schema import SENTENCE, Explanation
 from emoreason.wording import ANY, as_pattern, spoken_aus
 
@@ -22,7 +22,8 @@ TURN = {"yaw": (0, 15.0), "up": (1, 12.0), "down": (1, -12.0), "roll": (2, 10.0)
 GREY = 0.3  # intensities by which a movement may pass for a slight one
 CLEAR = 1.5  # an intensity from which on a movement that fits cannot be passed over
 SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open": (0.3, 0.4), "faint": (0.0, 0.3)}
-_MAINLY = re.compile(r", (?:mainly|chiefly|mostly) because of\b")
+OPPOSED = ", which speaks against it"
+_MAINLY = re.compile(r", (?:mainly|chiefly|mostly|above all) because of\b")
 
 
 class Case(NamedTuple):
@@ -115,18 +116,19 @@ def unfounded(x: Explanation, levels: Mapping[int, float], moment: bool = True) 
 
 
 def passed_over(x: Explanation, levels: Mapping[int, float]) -> list[str]:
-    """Where a reading begins with what it mainly rests on: the strongest movement (AU -> intensity 0-5), if it speaks
-    against that and neither it nor a look that it belongs to is told of."""
+    """Where a reading begins with what it mainly rests on: movements (AU -> intensity 0-5) that speak against it, as
+    strong as any of its signs, of which none is told of, nor a look that one of them is a sign of. Contempt, whose
+    signs are one-sided, is left out."""
     from emoreason.data_pipeline.facts import Facts
 
-    first, *more = SENTENCE.split(x.interpretation)
-    if x.emotion in (None, "neutral") or not _MAINLY.search(first):
+    first = x.emotions[0] if x.emotions else "neutral"
+    if first in ("neutral", "contempt", *OTHER_EMOTIONS) or not _MAINLY.search(SENTENCE.split(x.interpretation)[0]):
         return []
-    facts = Facts(dict(levels), {}, {x.emotions[0]: 1.0})
-    opposed = facts.opposed(x.emotions[0])
-    looks = {EMOTION_OF_WORD.get(w) for w in re.findall(r"[a-z]+", " ".join(more).lower())} - {None, *x.emotions}
-    told = spoken_aus(x.interpretation).union(*(facts.cues(str(e)) for e in looks))
-    return [] if told.intersection(opposed) else [f"passes over AU{a}" for a in opposed[:1]]
+    facts = Facts(dict(levels), {}, {first: 1.0})
+    named = {EMOTION_OF_WORD.get(w) for w in re.findall(r"[a-z]+", x.interpretation.lower())} - {first}
+    told = spoken_aus(x.interpretation).union(*(facts.cues(e) for e in EMOTIONS if e in named | {*x.emotions}))
+    opposed = facts.opposed(first)
+    return [] if told.intersection(opposed) else [f"does not speak of AU{a}{OPPOSED}" for a in opposed[:1]]
 
 
 def unseen(x: Explanation, pose: Sequence[float], noted: str) -> list[str]:

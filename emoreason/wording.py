@@ -19,16 +19,18 @@ _HYPOTHETICAL = re.compile(
 # Said to be there after all.
 _FULFILLED = re.compile(r"\bthe movements (?:it|that \w+) needs(?= are there)|"
                         r"\bwould(?= rather fit\b| be (?:unusual|a start)\b| (?:fit|allow|agree with|speak for) it\b)|"
-                        r"\bcan(?= be found in\b)|, (?:but )?the rest (?:is missing|would not)\b")
+                        r"\bcan(?= be found in\b)|\bwhat does not agree(?= is\b)|"
+                        r", (?:but )?the rest (?:is missing|would not)\b")
 
 
 @cache
 def _phrases() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
     """Every wording of a movement as something that is there, longest first, with the AUs it names."""
     from emoreason.data_pipeline.phrases import WORDS
-    from emoreason.data_pipeline.sentences import JOINED
+    from emoreason.data_pipeline.sentences import JOINED, SIDED_CUE
 
-    table: dict[str, frozenset[int]] = {}
+    table = {text.format(side=side): frozenset((a,))
+             for a, texts in SIDED_CUE.items() for text in texts for side in ("left", "right")}
     for group, cues, clauses, _ in JOINED:
         table |= {text: frozenset(group) for text in (*(c[0] for c in cues), *clauses)}
     for a, words in WORDS.items():

@@ -1,6 +1,5 @@
 """Views of faces that facenet is trained on."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -38,7 +37,6 @@ def test_half_a_face_is_anothers():
 
 def test_darker_skin_leaves_eyes_and_open_mouth_as_bright():
     """A light face with eyes and teeth as bright as it is: they stand out afterwards, by what the skin gives back."""
-    at = np.arange(64)
     points = torch.full((2, 68, 2), torch.nan)
     points[0] = 0.05
     for (left, right, over, under), (x, y, wide, high) in zip(EYES_AND_MOUTH, ((0.35, 0.4, 0.16, 0.08), (0.65, 0.4, 0.16, 0.08), (0.5, 0.75, 0.3, 0.12)), strict=True):
@@ -57,7 +55,7 @@ def test_darker_skin_leaves_eyes_and_open_mouth_as_bright():
     closed = points.clone()
     closed[0, [61, 62, 63, 67, 66, 65]] = torch.tensor([0.5, 0.75])
     mouth = no_skin(closed[:1])[0]
-    assert mouth[48, 32] < 0.05 < 0.9 < mouth[26, 22] and mouth[at[50:]].max() < 0.05
+    assert mouth[48, 32] < 0.05 < 0.9 < mouth[26, 22] and mouth[50:].max() < 0.05
 
 
 def test_shine_stays_on_darker_skin():
@@ -70,6 +68,16 @@ def test_shine_stays_on_darker_skin():
 
 def test_only_the_last_part_is_made_darker():
     x, points = standardise(torch.rand(8, 1, 64, 64)), torch.rand(8, 68, 2)
+    points[:6] = torch.nan
     seen = darker(x, points, 0.25)
-    same = [torch.equal(a, b) for a, b in zip(seen, x, strict=True)]
-    assert same == [True] * 6 + [False] * 2 and darker(x, points, 0.0) is x
+    off = (seen - x).abs().amax((1, 2, 3))
+    assert (off[:6] == 0).all() and (off[6:] > 0.1).all() and darker(x, points, 0.0) is x
+    assert not torch.equal(darker(x, points, 0.25)[6:], seen[6:])  # each time to another degree
+
+
+def test_each_face_gets_its_own_skin():
+    x, points = standardise(torch.rand(2, 1, 64, 64)), torch.rand(2, 68, 2)
+    back, shine = torch.tensor([0.2, 0.7]), torch.tensor([0.0, 1.0])
+    together = dark_skin(x, points, back, shine)
+    for i in range(2):
+        assert torch.allclose(together[i], dark_skin(x[i:i + 1], points[i:i + 1], back[i:i + 1], shine[i:i + 1])[0], atol=1e-5)

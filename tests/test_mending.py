@@ -39,6 +39,24 @@ def mended(writer, text, request=REQUEST):
     return mend(writer, [attempt], lambda more: [c.text for c in writer.generate(more)])[0]
 
 
+def test_a_list_that_leaves_something_out_is_written_anew():
+    face = measured({12: 3.0, 25: 2.0}, {"happiness": 0.8, "neutral": 0.2})
+    judge = partial(check, evidence=[face], question="Which action units are active?")
+    assert judge(GOOD).slips == ("leaves out AU25",) and first_fault(judge(GOOD), judge) == 0
+
+
+def test_what_speaks_against_the_look_is_added_after_what_it_rests_on():
+    said = "The face clearly looks angry, mainly because of the lowered brows. The reading is clear."
+    text = TEXT.replace("The lip", "The brows are lowered (AU4, 2.9). The lip").format(said=said, sure=0.8, look="anger")
+    face = measured({12: 3.0, 4: 2.9}, {"anger": 0.8, "happiness": 0.2})
+    judge = partial(check, evidence=[face], question="Why does it look angry?")
+    found = judge(text)
+    assert found.slips == ("does not speak of AU12, which speaks against it",)
+    assert text[:first_fault(found, judge)].endswith("the lowered brows.")
+    short = text.replace(" The reading is clear.", "")
+    assert short[:first_fault(judge(short), judge)].endswith("the lowered brows.")
+
+
 @pytest.mark.parametrize(("text", "kept"), [
     (GOOD.replace("(AU12, 3.0).", "(AU12, 3.0). The chin is raised (AU17, 2.0)."), "(AU12, 3.0)."),
     (GOOD.replace("raised.", "raised. The upper lids are raised."), "are raised."),

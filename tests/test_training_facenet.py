@@ -187,6 +187,15 @@ def test_the_brows_answer_to_the_label_of_the_upper_half():
     assert 0 < first[0] < brow[0] / 5  # what the last steps lacked counts, not one batch
 
 
+@pytest.mark.parametrize(("au", "look", "brow"), [(1, "sadness", True), (5, "fear", True), (20, "fear", False), (23, "anger", False), (24, "anger", False)])
+def test_where_a_movement_shows(au, look, brow):
+    low, mixed_labels, calm = torch.full((8, len(MEASURED_AUS)), 0.3), [look] * 4 + ["neutral"] * 4, ["neutral"] * 8
+    own, other = ((mixed_labels, calm) if brow else (calm, mixed_labels)), ((calm, mixed_labels) if brow else (mixed_labels, calm))
+    k = MEASURED_AUS.index(au)
+    pull, apart = halves(low, *own, 40)[1][:, k], halves(low, *other, 40)[1][:, k]
+    assert (pull[:4] > 0).all() and pull[:4].min() > 3 * pull[4:].abs().max() and torch.allclose(apart[:4], apart[4:])
+
+
 def test_class_means_are_left_to_the_halves():
     def cost(**weights):
         losses, log = Losses(Weights(classes=1.0, **weights), 0.0, 0.0, torch.device("cpu")), {}
@@ -244,7 +253,7 @@ def test_teachers_see_the_skin_as_it_is(caches, monkeypatch):
     losses, asked, seen = Losses(config.weights, 0.0, 0.0, torch.device("cpu")), [], []
     monkeypatch.setattr(losses, "real", lambda out, y, points, log: seen.append(out["aus"][:, 0]))
     monkeypatch.setattr(losses, "renders", lambda *args: None)
-    monkeypatch.setattr(facenet, "darker", lambda x, points, part: torch.cat([x[:2], x[2:] - 7]))
+    monkeypatch.setattr(facenet, "darker", lambda x, points, part: torch.cat([x[:-int(5 * part)], x[-int(5 * part):] - 7]))
     monkeypatch.setattr(facenet, "answers", lambda panel, x, half: asked.append(x) or {})
     x, _, _ = one_step(caches, monkeypatch, config, losses, [None])
     assert torch.allclose(asked[0][2:], x[2:], atol=1e-5) and not torch.allclose(asked[0][:2], x[:2], atol=1e-2)
@@ -257,6 +266,8 @@ def test_absence_counts_where_the_teacher_would_see_it():
     aus[:, MEASURED_AUS.index(7)] = 2.0
     found = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu")).believed(aus, {"label": label})
     assert [MEASURED_AUS[k] for k in found[0].isnan().nonzero()[:, 0]] == [4] and not found[1].isnan().any()
+    sad = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu")).believed(aus[:1], {"label": torch.tensor([EMOTIONS.index("sadness")])})
+    assert [MEASURED_AUS[k] for k in sad[0].isnan().nonzero()[:, 0]] == [1, 4, 15]
     assert Losses(Weights(), 0.0, 0.0, torch.device("cpu")).believed(aus, {"label": label}).isfinite().all()
     mixed_in = {"label": label.flip(0), "other": label, "share": torch.tensor([[0.6], [1.0]])}
     found = Losses(Weights(halves=1.0), 0.0, 0.0, torch.device("cpu")).believed(aus, mixed_in)

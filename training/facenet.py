@@ -38,11 +38,11 @@ from emoreason.training.together import Together
 class FaceNetTraining:
     """real, validation, renders, render_validation: npz caches made by ``emoreason train facenet-data``, several with
     commas between them; teachers: weights of nets, with commas between them, whose mean answer to the very view that
-    is learned from counts as the label by ``soft_share`` in [0, 1], and as AUs; start: weights to go on from; out:
-    folder; epochs over the real faces; batches in pictures; lr: the peak of one cycle; mixup: the part of the real
-    faces that is mixed with one another; dark: the part whose skin is made darker than what teachers see; steady: batch
-    norms keep their statistics, as short runs of small batches need it; movements: only what reads the movements is
-    trained, and the norms are steady; bf16: compute in it, None where the machine gains by it; save_every in epochs."""
+    is learned from (before ``dark``) counts as the label by ``soft_share`` in [0, 1], and as AUs; start: weights to go
+    on from; out: folder; epochs over the real faces; batches in pictures; lr: the peak of one cycle; mixup: the part of
+    the real faces that is mixed with one another; dark: the part whose skin is made darker; steady: batch norms keep
+    their statistics, as short runs of small batches need it; movements: only what reads the movements is trained, and
+    the norms are steady; bf16: compute in it, None where the machine gains by it; save_every in epochs."""
 
     real: str
     validation: str
@@ -237,7 +237,7 @@ def step_losses(net: FaceNet, critic: nn.Module, real: dict[str, Tensor], render
                 rows: Tensor, losses: Losses, config: FaceNetTraining, half: bool,
                 panel: list[FaceNet]) -> dict[str, Tensor]:
     """The weighted losses of one step, by name: ``rows`` of the real faces, and as many renders as the config says.
-    half: compute in bf16; panel: teachers that see the same views of the real faces."""
+    half: compute in bf16; panel: teachers that see the same views of the real faces, their skin as it is."""
     x, points, flip = augment(real["grey"][rows], real["points"][rows], False)
     y = mirror_labels({k: real[k][rows] for k in ("label", "aus", "pose") if k in real}, flip)
     parts = halved(x, points) if config.weights.halves else x[:0]

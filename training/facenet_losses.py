@@ -26,8 +26,8 @@ from emoreason.regions import AU_POINTS
 
 NEUTRAL = 0.8  # intensity that no AU of a face labelled neutral should pass, but for those that do not speak against it
 OPEN = (12, 25, 26, 43)  # or are rather missed than seen too often there: a slight smile
-UNSEEN = (1, 4, 5, 7, 9, 10, 15, 17, 20, 23, 24)  # the teacher's "absent" does not count where the label expects these
-LIKELY = 1.0  # expected mean intensity of a label's faces from which it does
+UNSEEN = (1, 4, 5, 7, 9, 10, 15, 17, 20, 23, 24)  # what the teacher sees poorly
+LIKELY = 1.0  # from this expected mean of a label's faces on the teacher's "absent" of these does not count in them
 BROWS = (1, 4, 5, 7, 9)  # of ``UNSEEN``, what shows above the middle of the nose
 
 
