@@ -39,6 +39,10 @@ _LISTS = re.compile(r"\baction units? (?:is|are) active:|\bactive (?:is|are) |\b
 _CODES = re.compile(r"(?:AU|\+)[LR]?(\d+)")  # AU6, AU12; AU6B+R12
 _OTHER = re.compile(r"\b(?:would rather fit|brings? in a note of|belongs? more to|there is some|adds? a touch of|"
                     r"pulls? toward|a part of) (\w+)")
+_NEXT = re.compile(r"\b(\w+)(?: face| look)? (?:comes (?:next|second)|remains possible|shares|also has|is less likely|"
+                   r"is the (?:next guess|second guess|nearest alternative)|would be the alternative)\b|"
+                   r"\b(?:second reading is|nearest rival(?: is|,)|second choice,|separates it from|would also allow|"
+                   r"reading in line is|could see|could pass for)(?: a)? (\w+)")
 _APART = re.compile(r"\b(\w+) apart from \1\b")
 DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 
@@ -75,6 +79,8 @@ def itself(x: Explanation) -> list[str]:
               if x.confidence is not None and abs(n / 100 - x.confidence) > (0.051 if n == 95 else 0.026)]
     for word in _OTHER.findall(x.interpretation.lower()):  # a second look, which cannot be the first
         slips += [f"finds signs of another look in {e}" for e in x.emotions if EMOTION_OF_WORD.get(word) == e]
+    after = {EMOTION_OF_WORD.get(w) for found in _NEXT.findall(x.interpretation.lower()) for w in found}
+    slips += [f"calls {e} the next look" for e in x.emotions[:1] if e in after]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
 
