@@ -73,7 +73,7 @@ MET_ALL = pool(
 _NONE_OF_IT = pool("none of the movements of {asked} is there", "not one of the main signs of {asked} shows",
                    "the main signs of {asked} are all missing", "nothing in the muscles points to {asked}",
                    "the face has no part of the {asked} pattern")
-_TOO_FAINT = pool("the signs of {asked} are too weak here to be counted",
+TOO_FAINT = pool("the signs of {asked} are too weak here to be counted",
                   "what might belong to {asked} stays below a trace",
                   "the movements of {asked} are hinted at, at the most",
                   "the signs of {asked} do not reach the level of a trace")
@@ -143,7 +143,7 @@ def does_not(t: Teller, asked: str) -> Explanation:
     elif asked == "contempt" and 14 in f.present:
         said.append(v.say(_BOTH_SIDES))
     else:
-        said.append(v.say(_TOO_FAINT, **words))
+        said.append(v.say(TOO_FAINT, **words))
     mine = f.cues(f.top)
     if mine:
         said.append(v.say(INSTEAD, **words, **t.cues(mine), clauses=t.clauses(mine)))

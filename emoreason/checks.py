@@ -13,7 +13,7 @@ from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEASURED_AUS
 from emoreason.pair_checks import pair_slips
 from emoreason.records import Evidence
-from emoreason.remarks import OPPOSED, declined_for, judges_smile, passed_over, unfounded, unseen
+from emoreason.remarks import OPPOSED, declined_for, judges_smile, passed_over, too_faint, unfounded, unseen
 from emoreason.schema import (
     INTERPRETATION,
     SENTENCE,
@@ -226,6 +226,7 @@ def asked(x: Explanation, question: str, levels: Mapping[int, float]) -> list[st
     looks = {EMOTION_OF_WORD[w] for w in wanted if w in EMOTION_OF_WORD}
     told = {EMOTION_OF_WORD[w] for w in said if w in EMOTION_OF_WORD}
     slips += [f"does not speak of {e}" for e in EMOTIONS if e in looks - told - {"neutral", *x.emotions}]
+    slips += too_faint(x, sorted(looks - {*x.emotions}), levels)
     denied = {EMOTION_OF_WORD.get(w) for w in DENIED.findall(low)} - {None, *looks} if looks else set()
     slips += ["answers a question about a smile"] * judges_smile(SENTENCE.split(low)[0])
     if not looks and _SURE.search(question.lower()) and not _HOW_SURE.search(low):

@@ -3,6 +3,7 @@ needs that pattern, "the reading is clear" a high confidence. Both are the expla
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -20,6 +21,8 @@ CLOSE = 0.05  # the same of a few words on it (", clearly so")
 # Axis of the pose and the degrees from which a remark on it holds: two thirds of those from which it is made.
 TURN = {"yaw": (0, 15.0), "up": (1, 12.0), "down": (1, -12.0), "roll": (2, 10.0)}
 GREY = 0.3  # intensities by which a movement may pass for a slight one
+AT_ALL = 0.2  # intensities below ``facts.ABSENT`` by which a movement is plainly not there
+NEEDED = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 CLEAR = 1.5  # an intensity from which on a movement that fits cannot be passed over
 SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open": (0.3, 0.4), "faint": (0.0, 0.3)}
 OPPOSED = ", which speaks against it"
@@ -129,6 +132,26 @@ def passed_over(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     told = spoken_aus(x.interpretation).union(*(facts.cues(e) for e in EMOTIONS if e in named | {*x.emotions}))
     opposed = facts.opposed(first)
     return [] if told.intersection(opposed) else [f"does not speak of AU{a}{OPPOSED}" for a in opposed[:1]]
+
+
+def too_faint(x: Explanation, looks: Iterable[str], levels: Mapping[int, float]) -> list[str]:
+    """Looks that are asked about and whose signs are called faint, where one that they need is not there at all (AU ->
+    intensity 0-5) and could have been named."""
+    from emoreason.data_pipeline.facts import Facts
+    from emoreason.data_pipeline.reading import Teller
+
+    if not x.emotions or not _faint().search(x.interpretation.lower()):
+        return []
+    facts = Facts({a: v if v >= PRESENT else v + AT_ALL for a, v in levels.items()}, {}, {x.emotions[0]: 1.0})
+    teller = Teller(facts, random.Random(0))
+    return [f"calls the signs of {e} faint, which are not there" for e in looks if e in NEEDED and teller.missing(e)]
+
+
+@cache
+def _faint() -> re.Pattern[str]:
+    from emoreason.data_pipeline.denials import TOO_FAINT
+
+    return re.compile("|".join(as_pattern(t.source.lower()) for t in TOO_FAINT))
 
 
 def unseen(x: Explanation, pose: Sequence[float], noted: str) -> list[str]:

@@ -327,6 +327,14 @@ def test_what_speaks_against_the_look_is_told(aus, said, slip):
     assert not against(text.replace("<answer>anger", "<answer>anger, happiness")) and not against(text.replace("The face clearly", "Ahead of happiness, it clearly"))
 
 
+@pytest.mark.parametrize(("aus", "slip"), [({15: 0.1}, True), ({1: 0.45, 4: 0.4, 15: 0.6}, False)])
+def test_what_is_not_there_is_not_faint(aus, slip):
+    said = "It does not look sad; it looks happy. The signs of sadness are too weak here to be counted."
+    face = measured({12: 3.0, 6: 2.0} | aus, {"happiness": 0.8, "sadness": 0.2})
+    slips = check(BOTH.format(said=said, sure=0.8, look="happiness"), [face], "Why does this face look sad?").slips
+    assert slips == (("calls the signs of sadness faint, which are not there",) if slip else ())
+
+
 def test_the_engine_tells_what_speaks_against_the_look():
     rng, faces = random.Random(4), 0
     while faces < 60:
