@@ -47,7 +47,8 @@ _LISTED = 1.5  # from this intensity on a list of the action units cannot leave 
 _LEVEL = re.compile(r"\bneither\b|\bno (?:clear difference|strong reading)\b")  # of two faces: no denial of a look
 _STRONGEST = re.compile(r"\bstrongest\b|\bleads with\b|\bmost of the strength\b|\bfirst in strength\b", re.I)
 _LETTER = re.compile(r"\blevel ([A-E])\b", re.I)
-_COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b")  # of a picture
+_COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the end\b|\ball along\b|"
+                     r"\bAU\d+ comes (?:first|last)\b(?! in strength)")  # of a picture
 
 
 class Checked(NamedTuple):

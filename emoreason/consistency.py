@@ -43,6 +43,11 @@ _NEXT = re.compile(r"\b(\w+)(?: face| look)? (?:comes (?:next|second)|remains po
                    r"is the (?:next guess|second guess|nearest alternative)|would be the alternative)\b|"
                    r"\b(?:second reading is|nearest rival(?: is|,)|second choice,|separates it from|would also allow|"
                    r"reading in line is|could see|could pass for)(?: a)? (\w+)")
+_RISE = frozenset(("rise", "lift", "go up", "be raised", "be pulled up", "push up", "come back up", "come up"))
+_FALL = frozenset(("come down", "sink back", "sink", "settle", "turn down", "be pulled down"))
+_PART = r"\bthe (?:inner |outer |upper )?\w+(?: corners)?"
+_WANTED = re.compile(rf"({_PART}(?:(?:, | and |, and ){_PART})*) (?:would have to|would need to|should|to) "
+                     rf"({'|'.join(sorted(_RISE | _FALL, key=len, reverse=True))})\b")
 _APART = re.compile(r"\b(\w+) apart from \1\b")
 DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 
@@ -79,6 +84,14 @@ def itself(x: Explanation) -> list[str]:
               if x.confidence is not None and abs(n / 100 - x.confidence) > (0.051 if n == 95 else 0.026)]
     for word in _OTHER.findall(x.interpretation.lower()):  # a second look, which cannot be the first
         slips += [f"finds signs of another look in {e}" for e in x.emotions if EMOTION_OF_WORD.get(word) == e]
+    moves = [(part, verb) for parts, verb in _WANTED.findall(x.interpretation.lower())
+             for part in re.findall(_PART, parts)]
+    rises, falls = ({part for part, verb in moves if verb in way} for way in (_RISE, _FALL))
+    slips += [f"asks {part} to rise and to come down" for part in sorted(rises & falls)]
+    said = [(s.lower(), spoken_aus(s)) for s in SENTENCE.split(x.interpretation)]
+    pro = {a for s, aus in said if _FOR_IT.search(s) for a in aus}
+    contra = {a for s, aus in said if any(EMOTION_OF_WORD.get(w) for w in _OTHER.findall(s)) for a in aus}
+    slips += [f"{COUNTS}{a} for {x.emotion} and for another look" for a in sorted(pro & contra) if len(x.emotions) == 1]
     after = {EMOTION_OF_WORD.get(w) for found in _NEXT.findall(x.interpretation.lower()) for w in found}
     slips += [f"calls {e} the next look" for e in x.emotions[:1] if e in after]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
