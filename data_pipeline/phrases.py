@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from emoreason.data_pipeline.grammar import Pool, Template, pool
+from emoreason.facs import LETTERS
 
 BANDS = "ABCDE"
 # Names of action units that read badly as "the ...".
@@ -600,6 +601,13 @@ PLACE = {a: i for i, a in enumerate(ORDER)}
 def band(intensity: float) -> str:
     """The FACS letter of an intensity of at least 1: A below 1.5, then one letter per unit."""
     return BANDS[max(0, min(4, int(round(intensity, 1) + 0.5) - 1))]
+
+
+def shaded(words: tuple[str, ...], intensity: float) -> tuple[str, ...]:
+    """The words for this intensity's level without those that say "very", but in the half of the level that is next to
+    its end of the scale ("very faintly", "very strongly"): so a weaker movement does not sound the stronger one."""
+    far = intensity < 1.25 if band(intensity) == "A" else intensity >= LETTERS[band(intensity)]
+    return tuple(w for w in words if far or "very " not in w)
 
 
 def _conditions(key: str) -> tuple[str, frozenset[int], frozenset[int]]:

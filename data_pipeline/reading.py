@@ -30,6 +30,7 @@ from emoreason.data_pipeline.phrases import (
     WORDS,
     band,
     plain,
+    shaded,
 )
 from emoreason.schema import Observation
 
@@ -157,8 +158,9 @@ class Teller:
         """What can be seen of a present AU."""
         f, v = self.f, self.v
         letter, side = band(f.aus[a]), f.sides.get(a)
-        words = {"pre": lambda: v.fresh(PRE[letter]), "post": lambda: v.fresh(POST[letter]),
-                 "adj": lambda: v.fresh(ADJ[letter]),
+        words = {"pre": lambda: v.fresh(shaded(PRE[letter], f.aus[a])),
+                 "post": lambda: v.fresh(shaded(POST[letter], f.aus[a])),
+                 "adj": lambda: v.fresh(shaded(ADJ[letter], f.aus[a])),
                  "move": lambda: v.one(WORDS[a]["moves"]), "side": side or ""}
         draw = v.rng.random()
         if side and draw < 0.5 and SIDE[a]:

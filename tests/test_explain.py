@@ -8,8 +8,9 @@ import pytest
 from emoreason.data_pipeline import questions
 from emoreason.data_pipeline.explain import Facts, Question, ask, compare, dialogue, random_facts, write
 from emoreason.data_pipeline.grammar import Template, Voice, pool
-from emoreason.data_pipeline.phrases import GONE, REGIONS, WORDS, band, plain
+from emoreason.data_pipeline.phrases import ADJ, BANDS, GONE, POST, PRE, REGIONS, WORDS, band, plain, shaded
 from emoreason.data_pipeline.questions import KINDS, TOPICS, wording
+from emoreason.data_pipeline.reading import Teller
 from emoreason.data_pipeline.talks import Seen, asked_both, rows
 from emoreason.data_pipeline.variety import SAMPLE, measure, of_sentences, sentences
 from emoreason.facs import EMOTIONS, MEASURED_AUS
@@ -299,3 +300,17 @@ def test_two_rows_differ_only_in_the_look_that_is_asked_about():
     seen = [Seen(b"", random_facts(rng)) for _ in range(300)]
     plain, paired = (sum(1 for _ in rows(seen, random.Random(1), pairs=p)) for p in (0.0, 0.5))
     assert plain == 300 and 480 < paired < 660
+
+
+@pytest.mark.parametrize(("level", "very"), [(1.1, True), (1.4, False), (3.6, False), (3.9, False), (4.0, True), (4.4, True)])
+def test_very_is_said_at_the_end_of_the_scale(level, very):
+    for words in (PRE, POST, ADJ):
+        left = shaded(words[band(level)], level)
+        assert len(left) > 1 and any("very" in w for w in left) == (very and any("very" in w for w in words[band(level)]))
+    assert all(shaded(words[b], v) == words[b] for words in (PRE, POST, ADJ) for b, v in zip(BANDS[1:3], (2.0, 3.0), strict=True))
+
+
+def test_an_observation_is_told_by_its_half_of_the_level():
+    rng = random.Random(2)
+    told = [Teller(Facts({a: 3.7 if a == 12 else 0.0 for a in MEASURED_AUS}, {}, {"happiness": 0.9}), rng).seen(12).text for _ in range(60)]
+    assert not any("very" in text for text in told) and any("strong" in text for text in told)
