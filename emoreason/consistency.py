@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from emoreason import scores
@@ -54,60 +55,80 @@ DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 
 def itself(x: Explanation) -> list[str]:
     """One face: what the text says against itself."""
+    said, low = SENTENCE.split(x.interpretation), x.interpretation.lower()
     away = {o.au for o in x.observations if not o.present}
     slips = [f"speaks of AU{a}, which it calls absent" for a in sorted(spoken_aus(x.interpretation) & away)]
-    if 12 in x.present and _UNSMILING.search(x.interpretation.lower()):
-        slips.append("sees AU12 and no smile")
-    slips += named_twice(x)
+    slips += ["sees AU12 and no smile"] * bool(12 in x.present and _UNSMILING.search(low))
+    slips += [*named_twice(x), *_lists(x, said), *others(x, x.interpretation)]
+    for look, lacking in filter(None, map(wanted, said)):
+        slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
+    slips += [*_counts(x, said), *_shares(x, said), *_seconds(x, low), *_ways(low)]
+    wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(low) for w in found}
+    return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
+
+
+def _lists(x: Explanation, said: Sequence[str]) -> list[str]:
+    """Lists of action units whose number, or whose units, are not those observed."""
+    slips = []
     for n, text in _COUNT.findall(x.interpretation):
         listed = {a for _, _, a in mentions(text)}
         wrong = bool(listed) and NUMBERS.index(n.lower()) != len(listed)
         slips += [f"counts {n.lower()} action units and names {len(listed)}"] * wrong
-    for sentence in filter(_LISTS.search, SENTENCE.split(x.interpretation)):
+    for sentence in filter(_LISTS.search, said):
         if listed := set(map(int, _CODES.findall(sentence))):
             slips += [f"does not list AU{a}, which it observes" for a in sorted({*x.present} - listed)]
-    slips += others(x, x.interpretation)
-    for look, lacking in filter(None, map(wanted, SENTENCE.split(x.interpretation))):
-        slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
-    if len(x.emotions) == 1:
-        fits = may_want(x.emotions[0]) | (_OPEN if x.emotions[0] != "neutral" else frozenset())
-        slips += _counted(x, _FOR_IT, x.emotions[0], fits)
+    return slips
+
+
+def _counts(x: Explanation, said: Sequence[str]) -> list[str]:
+    """Movements counted for a look to which they do not belong, against the one to which they do, or for two looks."""
+    spoken = [(s.lower(), spoken_aus(s)) for s in said]
     denied = [EMOTION_OF_WORD[w] for w in DENIED.findall(x.interpretation.lower()) if w in EMOTION_OF_WORD]
-    if len(x.emotions) == 1 and not denied:
-        slips += [f"{COUNTS}{a} against {x.emotion}" for sentence in SENTENCE.split(x.interpretation)
-                  if _NOT_IT.search(sentence.lower()) for a in sorted(spoken_aus(sentence) & may_want(x.emotions[0]))]
+    slips = []
+
+    def named(pattern: re.Pattern) -> list[int]:
+        return [a for s, aus in spoken if pattern.search(s) for a in sorted(aus)]
+
+    if len(x.emotions) == 1:
+        look, signs = x.emotions[0], may_want(x.emotions[0])
+        fits = signs | (_OPEN if look != "neutral" else frozenset())
+        slips += [f"{COUNTS}{a} for {look}" for a in named(_FOR_IT) if a not in fits]
+        slips += [f"{COUNTS}{a} against {look}" for a in named(_NOT_IT) if a in signs and not denied]
+        other = {a for s, aus in spoken if any(EMOTION_OF_WORD.get(w) for w in _OTHER.findall(s)) for a in aus}
+        slips += [f"{COUNTS}{a} for {look} and for another look" for a in sorted(other & {*named(_FOR_IT)})]
     if len(set(denied)) == 1:
-        slips += _counted(x, _FIT_IT, denied[0], may_want(denied[0]) | _OPEN)
-    # Told in twentieths, and "over 95 percent" of certainty.
-    shares = [int(t) for t in _PERCENT.findall(SENTENCE.split(x.interpretation)[0])]
-    slips += [f"says {n} percent and states {x.confidence}" for n in shares
-              if x.confidence is not None and abs(n / 100 - x.confidence) > (0.051 if n == 95 else 0.026)]
-    for word in _OTHER.findall(x.interpretation.lower()):  # a second look, which cannot be the first
-        slips += [f"finds signs of another look in {e}" for e in x.emotions if EMOTION_OF_WORD.get(word) == e]
-    moves = [(part, verb) for parts, verb in _WANTED.findall(x.interpretation.lower())
-             for part in re.findall(_PART, parts)]
+        fits = may_want(denied[0]) | _OPEN
+        slips += [f"{COUNTS}{a} for {denied[0]}" for a in named(_FIT_IT) if a not in fits]
+    return slips
+
+
+def _shares(x: Explanation, said: Sequence[str]) -> list[str]:
+    """Percentages in the first sentence that are not the confidence; told in twentieths, and "over 95 percent"."""
+    if x.confidence is None:
+        return []
+    return [f"says {n} percent and states {x.confidence}" for n in map(int, _PERCENT.findall(said[0]))
+            if abs(n / 100 - x.confidence) > (0.051 if n == 95 else 0.026)]
+
+
+def _seconds(x: Explanation, low: str) -> list[str]:
+    """A second look that is the first."""
+    slips = [f"finds signs of another look in {e}" for word in _OTHER.findall(low) for e in x.emotions
+             if EMOTION_OF_WORD.get(word) == e]
+    after = {EMOTION_OF_WORD.get(w) for found in _NEXT.findall(low) for w in found}
+    return slips + [f"calls {e} the next look" for e in x.emotions[:1] if e in after]
+
+
+def _ways(low: str) -> list[str]:
+    """Parts of the face that would have to go two ways for another look."""
+    moves = [(part, verb) for parts, verb in _WANTED.findall(low) for part in re.findall(_PART, parts)]
     rises, falls = ({part for part, verb in moves if verb in way} for way in (_RISE, _FALL))
-    slips += [f"asks {part} to rise and to come down" for part in sorted(rises & falls)]
-    said = [(s.lower(), spoken_aus(s)) for s in SENTENCE.split(x.interpretation)]
-    pro = {a for s, aus in said if _FOR_IT.search(s) for a in aus}
-    contra = {a for s, aus in said if any(EMOTION_OF_WORD.get(w) for w in _OTHER.findall(s)) for a in aus}
-    slips += [f"{COUNTS}{a} for {x.emotion} and for another look" for a in sorted(pro & contra) if len(x.emotions) == 1]
-    after = {EMOTION_OF_WORD.get(w) for found in _NEXT.findall(x.interpretation.lower()) for w in found}
-    slips += [f"calls {e} the next look" for e in x.emotions[:1] if e in after]
-    wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(x.interpretation.lower()) for w in found}
-    return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
+    return [f"asks {part} to rise and to come down" for part in sorted(rises & falls)]
 
 
 def others(x: Explanation, text: str) -> list[str]:
     """Verdicts in ``text`` on another look than the one concluded."""
     looks = {EMOTION_OF_WORD.get(word) for word in _LOOKS.findall(text.lower())} - {None, *x.emotions}
     return [f"says {e} and concludes {x.emotion}" for e in sorted(map(str, looks)) if x.emotions]
-
-
-def _counted(x: Explanation, says_so: re.Pattern, look: str, fits: frozenset[int]) -> list[str]:
-    """Movements that sentences of the interpretation count for a look to which they do not belong."""
-    return [f"{COUNTS}{a} for {look}" for sentence in SENTENCE.split(x.interpretation)
-            if says_so.search(sentence.lower()) for a in sorted(spoken_aus(sentence) - fits)]
 
 
 def named_twice(x: Explanation) -> list[str]:
