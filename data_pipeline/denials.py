@@ -74,9 +74,9 @@ _NONE_OF_IT = pool("none of the movements of {asked} is there", "not one of the 
                    "the main signs of {asked} are all missing", "nothing in the muscles points to {asked}",
                    "the face has no part of the {asked} pattern")
 TOO_FAINT = pool("the signs of {asked} are too weak here to be counted",
-                  "what might belong to {asked} stays below a trace",
-                  "the movements of {asked} are hinted at, at the most",
-                  "the signs of {asked} do not reach the level of a trace")
+                 "what might belong to {asked} stays below a trace",
+                 "the movements of {asked} are hinted at, at the most",
+                 "the signs of {asked} do not reach the level of a trace")
 _BOTH_SIDES = pool("contempt would show on one side only, but here both lip corners tighten",
                    "the lip corners tighten on both sides, while contempt is uneven",
                    "for contempt one lip corner should be ahead, and neither clearly is")

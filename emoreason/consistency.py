@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emoreason import scores
-from emoreason.facs import EMOTION_OF_WORD, LETTERS
+from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, LETTERS
 from emoreason.remarks import without
 from emoreason.schema import SENTENCE, Explanation, claims, is_negated, mentions
 from emoreason.wording import degree, described, may_want, spoken_aus, wanted
@@ -89,7 +89,7 @@ def _counts(x: Explanation, said: Sequence[str]) -> list[str]:
     def named(pattern: re.Pattern) -> list[int]:
         return [a for s, aus in spoken if pattern.search(s) for a in sorted(aus)]
 
-    if len(x.emotions) == 1:
+    if len(x.emotions) == 1 and x.emotions[0] in EMOTIONS:
         look, signs = x.emotions[0], may_want(x.emotions[0])
         fits = signs | (_OPEN if look != "neutral" else frozenset())
         slips += [f"{COUNTS}{a} for {look}" for a in named(_FOR_IT) if a not in fits]

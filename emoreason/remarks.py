@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, OTHER_EMOTIONS, PRESENT
+from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, PRESENT
 from emoreason.schema import SENTENCE, Explanation
 from emoreason.wording import ANY, as_pattern, spoken_aus
 
@@ -22,7 +22,7 @@ CLOSE = 0.05  # the same of a few words on it (", clearly so")
 TURN = {"yaw": (0, 15.0), "up": (1, 12.0), "down": (1, -12.0), "roll": (2, 10.0)}
 GREY = 0.3  # intensities by which a movement may pass for a slight one
 AT_ALL = 0.2  # intensities below ``facts.ABSENT`` by which a movement is plainly not there
-NEEDED = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")  # looks whose signs are told by AUs alone
 CLEAR = 1.5  # an intensity from which on a movement that fits cannot be passed over
 SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open": (0.3, 0.4), "faint": (0.0, 0.3)}
 OPPOSED = ", which speaks against it"
@@ -52,6 +52,8 @@ class Case(NamedTuple):
             low, high = self.sure
             if not low - self.near - 1e-6 <= x.confidence <= high + self.near + 1e-6:
                 return False
+        if e not in EMOTIONS:  # whose signs nobody has told
+            return True
         if self.anywhere:
             return self.moving is None or self.moving(facts, e)
         if not moment or e == "contempt":  # which is one-sided
@@ -125,7 +127,7 @@ def passed_over(x: Explanation, levels: Mapping[int, float]) -> list[str]:
     from emoreason.data_pipeline.facts import Facts
 
     first = x.emotions[0] if x.emotions else "neutral"
-    if first in ("neutral", "contempt", *OTHER_EMOTIONS) or not _MAINLY.search(SENTENCE.split(x.interpretation)[0]):
+    if first not in SIX or not _MAINLY.search(SENTENCE.split(x.interpretation)[0]):
         return []
     facts = Facts(dict(levels), {}, {first: 1.0})
     named = {EMOTION_OF_WORD.get(w) for w in re.findall(r"[a-z]+", x.interpretation.lower())} - {first}
@@ -140,11 +142,11 @@ def too_faint(x: Explanation, looks: Iterable[str], levels: Mapping[int, float])
     from emoreason.data_pipeline.facts import Facts
     from emoreason.data_pipeline.reading import Teller
 
-    if not x.emotions or not _faint().search(x.interpretation.lower()):
+    if not _faint().search(x.interpretation.lower()):
         return []
-    facts = Facts({a: v if v >= PRESENT else v + AT_ALL for a, v in levels.items()}, {}, {x.emotions[0]: 1.0})
+    facts = Facts({a: v if v >= PRESENT else v + AT_ALL for a, v in levels.items()}, {}, {"neutral": 1.0})
     teller = Teller(facts, random.Random(0))
-    return [f"calls the signs of {e} faint, which are not there" for e in looks if e in NEEDED and teller.missing(e)]
+    return [f"calls the signs of {e} faint, which are not there" for e in looks if e in SIX and teller.missing(e)]
 
 
 @cache

@@ -92,7 +92,7 @@ def may_want(look: str) -> frozenset[int]:
     """The AUs that belong to a look: of its prototypes, and those that the explanation engine asks of it."""
     from emoreason.data_pipeline.facts import NEEDS
 
-    return frozenset().union(*PROTOTYPES.get(look, ()), *NEEDS[look])
+    return frozenset().union(*PROTOTYPES.get(look, ()), *NEEDS.get(look, ()))
 
 
 ANY = r"[\w,() -]{1,90}?"  # what a slot of a template may hold

@@ -325,7 +325,6 @@ def test_what_speaks_against_the_look_is_told(aus, said, slip):
             "Confidence: 0.8.</think><answer>anger</answer>")
     face = measured(aus, {"anger": 0.8, "happiness": 0.2})
 
-
     def against(text, question="Why does this face look angry?"):
         return [s for s in check(text, [face], question).slips if s.endswith("against it")]
 
@@ -333,6 +332,17 @@ def test_what_speaks_against_the_look_is_told(aus, said, slip):
     assert not against(text, "What do you see?") and not against(text.replace(", mainly", ""))
     assert not against(text.replace("<answer>anger", "<answer>neutral")) and not against(text.replace("<answer>anger", "<answer>contempt"))
     assert not against(text.replace("<answer>anger", "<answer>anger, happiness")) and not against(text.replace("The face clearly", "Ahead of happiness, it clearly"))
+
+
+@pytest.mark.parametrize("look", ["anxiety", "disappointment, happiness"])
+@pytest.mark.parametrize("said", [
+    "It does not look sad; it looks anxious. The signs of sadness are too weak here to be counted.",
+    "The face clearly looks anxious, mainly because of the raised lip corners. The reading is clear.",
+    "It looks anxious. Together they form the full pattern of happiness. The raised lip corners would rather fit surprise."])
+def test_a_look_beyond_the_eight_is_no_crash(look, said):
+    """Other models name MAFW's, which no table has signs of."""
+    slips = check(BOTH.format(said=said, sure=0.8, look=look), [HAPPY], "Why does this face look sad?").slips
+    assert any(s.startswith("concludes ") for s in slips) and not any(s.startswith("counts ") for s in slips)
 
 
 @pytest.mark.parametrize(("aus", "slip"), [({15: 0.1}, True), ({1: 0.45, 4: 0.4, 15: 0.6}, False)])
