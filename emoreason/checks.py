@@ -52,8 +52,8 @@ _COURSE = re.compile(r"\bthroughout\b|\bbeginning to end\b|\bseconds\b|\bat the 
 
 
 class Checked(NamedTuple):
-    """A text and what checking it found. unsupported: AUs whose claim the evidence does not carry; slips: what else
-    does not hold, in words."""
+    """A text and what checking it found. unsupported: the AU of each claim that the evidence does not carry; slips:
+    what else does not hold, in words."""
 
     text: str
     explanation: Explanation | None

@@ -69,7 +69,7 @@ def check_clip(text: str, clip: Clip, question: str = "") -> Checked:
     slips += _doubted(x, clip)
     if denies(x):
         slips.append(DENIAL)
-    return Checked(text, x, None, tuple(dict.fromkeys(bad)), tuple(slips))
+    return Checked(text, x, None, tuple(bad), tuple(slips))
 
 
 def _then(clip: Clip, question: str) -> dict[int, float]:

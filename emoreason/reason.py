@@ -227,8 +227,8 @@ class Reasoner:
             attempt = Attempt(request, checked, judge, keeps(self.engine, request))
             checked = mend(self.engine, [attempt], lambda more: [c.text for c in self.engine.generate(more)])[0]
         yield Answer(lead.name, question, lead.index, lead.box, checked.text, checked.explanation, evidence[0],
-                     checked.unsupported, checked.problem, (first, time.perf_counter() - start), retried, lead.film,
-                     checked.slips)
+                     tuple(dict.fromkeys(checked.unsupported)), checked.problem,
+                     (first, time.perf_counter() - start), retried, lead.film, checked.slips)
 
     def request(self, subjects: Sequence[Subject], question: str, history: Sequence[dict] = ()) -> Request:
         """What the engine is asked about faces that were found. history as in ``stream``. Raises UserError for a clip

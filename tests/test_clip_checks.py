@@ -105,6 +105,12 @@ def test_a_caption_tells_a_movement_once_of_a_part():
     assert not any("twice" in slip for slip in found(said, clip=clip)[1])
 
 
+def test_each_claim_of_a_movement_counts():
+    away = tuple(replace(SMILE, span=(50.0 + i, 60.0 + i)) for i in range(2))
+    assert found(replace(GOOD, observations=away))[0] == (12, 12)
+    assert found(replace(GOOD, observations=(SMILE, away[1])))[0] == (12,)
+
+
 @pytest.mark.parametrize("change", [
     {"au": 15, "text": "The lip corners are lowered"}, {"span": (2.0, 3.5)}, {"intensity": 4.6}, {"span": (1.0, 4.0)},
     {"present": False, "intensity": None, "span": None, "text": "The lip corners are not raised"}])
