@@ -50,9 +50,12 @@ VERDICT = pool("the first face looks {adj}, the second {adj2}", "the first reads
 SAME = pool("both faces look {adj}", "the two faces read the same way, as {noun}",
             "{noun} is the best reading for both", "the same look, {noun}, appears in both faces",
             "both appear {adj}, with differences in strength")
-BECAUSE = pool("the main difference is {cue}, [stronger|clearer] in the {one}",
-               "what sets them apart is {cue} in the {one} face", "{cue} in the {one} face make{s} the difference",
-               "the {one} face stands out by {cue}")
+BECAUSE = pool("{main} {cue}, [stronger|clearer] in the {one}", "what sets them apart is {cue} in the {one} face",
+               "{cue} in the {one} face make{s} the difference", "the {one} face stands out by {cue}")
+BECAUSE_ALONE = pool("{main} {cue}, [seen|shown] only in the {one}", "what the {two} face lacks is {cue}",
+                     "what sets them apart is {cue} in the {one} face", "the {one} face stands out by {cue}",
+                     "{cue} in the {one} face make{s} the difference")
+_MAIN = ("the main difference is", "the main differences are")
 EQUAL = pool("their movements hardly differ", "the movements are close to each other",
              "there is little to tell the movements apart", "no movement differs by much")
 STRONGER = pool("the {one} face is the more expressive one", "overall, more moves in the {one} face",
@@ -143,8 +146,9 @@ def _interpretation(v: Voice, a: Facts, b: Facts, ta: Teller, tb: Teller, told: 
         first = a.aus[big[0]] > b.aus[big[0]]
         mine = [x for x in big if (a.aus[x] > b.aus[x]) == first][:2]
         found = (ta if first else tb).cues(mine)
-        one = _WHICH[0] if first else _WHICH[1]
-        said.append(v.say(BECAUSE, cue=found["cues"], s=found["s"], one=one))
+        because = BECAUSE_ALONE if all(x in (b if first else a).absent for x in mine) else BECAUSE
+        main = _MAIN[len(mine) > 1]
+        said.append(v.say(because, cue=found["cues"], s=found["s"], main=main, **_order(first)))
     else:
         said.append(v.say(EQUAL))
     extra = []

@@ -144,11 +144,11 @@ _PART_ACTIVE = pool("{part} {is} active: {clauses}", "at {part} one can see that
                     "what one sees at {part} is that {clauses}")
 _AROUND_EYES = ("the skin around the eyes is gathered", "the cheeks push up below the eyes",
                 "the skin around them is drawn together")
-_PART_FITS = pool("this carries the {bare} look", "that fits the {bare} look of the whole face",
-                  "it adds to the impression of {noun}", "this is part of why the face looks {adj}",
-                  "it belongs to the signs of {noun}",
-                  "this supports {noun} as the reading, {conf}", "it is one reason why the face reads as {as_}",
-                  "this region speaks for {noun}")
+PART_FITS = pool("this carries the {bare} look", "that fits the {bare} look of the whole face",
+                 "it adds to the impression of {noun}", "this is part of why the face looks {adj}",
+                 "it belongs to the signs of {noun}",
+                 "this supports {noun} as the reading, {conf}", "it is one reason why the face reads as {as_}",
+                 "this region speaks for {noun}")
 _PART_ODD = pool("this does not fit the rest, which looks {adj}",
                  "that is unusual for {noun}, the reading of the whole face",
                  "taken alone it would not suggest {noun}, the reading of the whole",
@@ -182,7 +182,7 @@ def region(t: Teller, q: Question) -> Explanation:
         said = [v.say(_PART_ACTIVE, **part, clauses=clauses)]
         odd = f.top != "neutral" and not set(here).isdisjoint(f.against(f.top))
         fits = not set(here).isdisjoint(f.cues(f.top))
-        said.append(v.say(_PART_FITS if fits else _PART_ODD if odd else _PART_OTHER, **words))
+        said.append(v.say(PART_FITS if fits else _PART_ODD if odd else _PART_OTHER, **words))
     else:
         said = [v.say(_PART_REST if all(a in f.absent for a in units) else _PART_FAINT, **part)]
     elsewhere = [a for a in f.cues(f.top) if a not in units]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 from emoreason import scores
 from emoreason.facs import EMOTION_OF_WORD, EMOTIONS, LETTERS
 from emoreason.remarks import without
 from emoreason.schema import SENTENCE, Explanation, claims, is_negated, mentions
-from emoreason.wording import degree, described, may_want, spoken_aus, wanted
+from emoreason.wording import as_pattern, degree, described, may_want, spoken_aus, wanted
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 DENIAL = "denies its own conclusion"
@@ -26,6 +27,7 @@ _UNSMILING = re.compile(r"\bno smile\b|\bdoes not smile\b|\bnot a smiling\b")
 _FOR_IT = re.compile(r"(?<!would )\bspeaks? for it\b|\breading rests on\b|\bmain support is\b|"
                      r"\b(?:reads|looks|leans)\b[^,;]*, mainly because of\b")
 _FIT_IT = re.compile(r"\bwould (?:fit|agree with|allow|speak for) it\b|\b(?:is|are) too little for it\b|"
+                     r"\bthe movements that \w+ needs are there\b|"
                      r"\bof its signs only\b|\bits main signs can be found\b|\bwould be a start\b")  # the denied look's
 _NOT_IT = re.compile(r"\bspeaks? against it\b|\bfits? this poorly\b|\bpulls? the other way\b|\bagainst this stands?\b|"
                      r"\bdisturbs? the picture\b|\boutside this pattern\b|\bwould be unusual for\b|"
@@ -62,6 +64,7 @@ def itself(x: Explanation) -> list[str]:
     slips += [*named_twice(x), *_lists(x, said), *others(x, x.interpretation)]
     for look, lacking in filter(None, map(wanted, said)):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
+    slips += [f'says "{m.group()}" of nothing' for p in _they() if (m := p.match(low))]
     slips += [*_counts(x, said), *_shares(x, said), *_seconds(x, low), *_ways(low)]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(low) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
@@ -94,12 +97,38 @@ def _counts(x: Explanation, said: Sequence[str]) -> list[str]:
         fits = signs | (_OPEN if look != "neutral" else frozenset())
         slips += [f"{COUNTS}{a} for {look}" for a in named(_FOR_IT) if a not in fits]
         slips += [f"{COUNTS}{a} against {look}" for a in named(_NOT_IT) if a in signs and not denied]
-        other = {a for s, aus in spoken if any(EMOTION_OF_WORD.get(w) for w in _OTHER.findall(s)) for a in aus}
+        other = {a for s, aus in spoken for a in aus
+                 if {EMOTION_OF_WORD.get(w) for w in _OTHER.findall(s)} - {None, look}}
         slips += [f"{COUNTS}{a} for {look} and for another look" for a in sorted(other & {*named(_FOR_IT)})]
+        slips += [f"{COUNTS}{a} for another look than {look}" for a in sorted(other & signs - {*named(_FOR_IT)})]
+        slips += _parts(spoken, look, fits)
     if len(set(denied)) == 1:
         fits = may_want(denied[0]) | _OPEN
         slips += [f"{COUNTS}{a} for {denied[0]}" for a in named(_FIT_IT) if a not in fits]
     return slips
+
+
+def _parts(spoken: Sequence[tuple[str, frozenset[int]]], look: str, fits: frozenset[int]) -> list[str]:
+    """Movements of a part of the face of which the next sentence says that they carry the look, and of which none is a
+    sign of it. spoken: each sentence and the AUs that it names."""
+    pairs = zip(spoken, spoken[1:], strict=False)
+    return [f"{COUNTS}{min(aus)} for {look}" for (_, aus), (then, _) in pairs
+            if aus and not aus & fits and any(p.search(then) for p in _carries())]
+
+
+@cache
+def _they() -> tuple[re.Pattern[str], ...]:
+    """What is said of movements that a sentence before has named."""
+    from emoreason.data_pipeline.sentences import PATTERN_THEY
+
+    return tuple(re.compile(as_pattern(t.source.lower())) for texts in PATTERN_THEY.values() for t in texts)
+
+
+@cache
+def _carries() -> tuple[re.Pattern[str], ...]:
+    from emoreason.data_pipeline.details import PART_FITS
+
+    return tuple(re.compile(as_pattern(t.source.lower())) for t in PART_FITS)
 
 
 def _shares(x: Explanation, said: Sequence[str]) -> list[str]:
@@ -160,7 +189,7 @@ def twice(x: Explanation) -> list[str]:
     out = [f'says "{s}" twice' for s in dict.fromkeys(sentences) if sentences.count(s) > 1]
     out += [f"sets {look} apart from itself" for s in sentences for look in _APART.findall(s)]
     for sentence in sentences:
-        parts = [p.strip(" .") for p in re.split(r",|;|\band\b", sentence)]
+        parts = [p.strip(" .") for p in re.split(r",|;|:|\band\b", sentence)]
         again = {p for p in parts if parts.count(p) > 1 and len(p.split()) > 2 and not re.search(r"\d|\bside$", p)}
         out += [f'says "{p}" twice' for p in sorted(again)]
     return out

@@ -22,7 +22,8 @@ _WHOSE = re.compile(r"\b(first|second)\b")
 _BOTH = re.compile(r"\bboth\b|\bneither\b|\balike\b|\bsame\b|\btwo\b|\bnot\b")
 _IN_BOTH = re.compile(r"\bin both\b|\bboth (?:faces|show)\b|^both\b")
 _SMILE = re.compile(r"\bsmil(?:e|es|ed|ing)\b")
-_SLOTS = {"one": r"(?P<one>first|second)", "two": r"(?P<two>first|second)", "s": "s?"} | {
+_SLOTS = {"one": r"(?P<one>first|second)", "two": r"(?P<two>first|second)", "s": "s?",
+          "main": "the main (?:difference is|differences are)"} | {
     name: rf"(?P<{name}>[a-z ]{{1,40}})" for name in ("adj", "adj2", "noun", "noun2", "bare")}
 Said = Mapping[str, str]  # what the slots of a template hold
 Holds = Callable[[Said, str, Explanation, Sequence["Facts"]], bool]
@@ -128,12 +129,21 @@ def _same(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:
     return not x.emotions or _look(said) is None or set(x.emotions) == {_look(said)}
 
 
+def _named(low: str, faces: Sequence[Facts]) -> set[int]:
+    known = spoken_aus(low.replace(" lacks ", " has ")) & faces[0].aus.keys()
+    return known - ({25} if 27 in known else set())  # a wide open mouth parts the lips as well
+
+
 def _because(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:
-    known = spoken_aus(low) & faces[0].aus.keys()
-    known -= {25} if 27 in known else set()  # a wide open mouth parts the lips as well
+    known = _named(low, faces)
     apart = {a: abs(faces[0].aus[a] - faces[1].aus[a]) for a in faces[0].aus}
     least = max((apart[a] for a in known), default=GAP)  # a difference that hardly is one is not the main one
     return all(_ahead(said, faces, lambda f, a=a: f.aus[a], -NEAR) for a in known) and least >= GAP - NEAR
+
+
+def _because_alone(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:
+    other = faces["first" in (said.get("one"), {"second": "first"}.get(said.get("two", "")))]
+    return _because(said, low, x, faces) and all(other.aus[a] < PRESENT + NEAR for a in _named(low, faces))
 
 
 def _equal(said: Said, low: str, x: Explanation, faces: Sequence[Facts]) -> bool:
@@ -158,7 +168,8 @@ def _sayings() -> tuple[tuple[re.Pattern[str], Holds], ...]:
     smile = partial(_order, lambda f: f.aus[12], NEAR)
     table: list[tuple[Sequence, Holds]] = [
         (C.MORE, _more), (C.MORE_BARELY, _more), (C.NO_MORE, _level), (C.VERDICT, _verdict), (C.SAME, _same),
-        (C.BECAUSE, _because), (C.EQUAL, _equal), (C.STRONGER, partial(_order, lambda f: f.activity, NEAR)),
+        (C.BECAUSE, _because), (C.BECAUSE_ALONE[:2], _because_alone), (C.EQUAL, _equal),
+        (C.STRONGER, partial(_order, lambda f: f.activity, NEAR)),
         (C.PLEASANT, partial(_order, lambda f: f.valence, CLOSE)), (C.SMILES, smile), (C.SMILES_ALONE, smile),
         (C.SURE, partial(_order, lambda f: f.confidence, CLOSE)),
         (C.UNSURE, partial(_order, lambda f: -f.confidence, CLOSE)),

@@ -51,14 +51,20 @@ BOTH = TEXT.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks rise (AU6, 2.0).")
     ("The raised upper lids would fit it, but the rest is missing.", 0.8, "happiness", "AU5"),
     ("Quite sure: about 80 percent for happiness. The raised lip corners speak for it.", 0.8, "happiness", None),
     ("It looks happy. The raised lip corners would rather fit happiness.", 0.8, "happiness", "another look in happiness"),
-    ("It looks happy. The raised lip corners bring in a note of surprise.", 0.8, "happiness", None),
+    ("It looks happy. The raised lip corners bring in a note of surprise.", 0.8, "happiness", "counts AU12 for another look than happiness"),
+    ("It does not look sad. The movements that sadness needs are there, the raised lip corners, yet the whole goes to happiness.", 0.8,
+     "happiness", "counts AU12 for sadness"),
+    ("The mouth is active: the lip corners are raised and the lip corners are raised.", 0.8, "happiness",
+     'says "the lip corners are raised" twice'),
+    ("At the mouth one can see that the lip corners are raised. This carries the happy look.", 0.8, "happiness", None),
+    ("It looks happy. Together they form the full pattern of happiness.", 0.8, "happiness", None),
     ("Quite sure: about 20 percent for a neutral look. The raised lip corners speak for it.", 0.2, "neutral", "counts AU12 for neutral"),
     ("It does not look sad. The raised lip corners would fit it, but the rest is missing.", 0.8, "happiness", "counts AU12 for sadness"),
     ("It does not look contemptuous. The raised lip corners would fit it, but the rest is missing.", 0.8, "happiness", None),
     ("Surprise would need an open mouth. It lacks raised brows.", 0.8, "happiness", None),
     ("Disgust is the next guess, but it would need raised lip corners.", 0.8, "happiness", "asks AU12 of disgust"),
     ("For happiness, there would have to be raised cheeks.", 0.8, "happiness", "denies"),
-    ("Together they form the full pattern of happiness. No other look comes close.", 0.8, "happiness", None),
+    ("Together they form the full pattern of happiness. No other look comes close.", 0.8, "happiness", "of nothing"),
     ("This is only part of the happiness pattern.", 0.8, "happiness", "only part of the happiness pattern"),
     ("A smile without the cheeks is the weaker sign.", 0.8, "happiness", "weaker sign"),
     ("The movements are small, so a neutral face comes next.", 0.8, "happiness", "movements are small"),
@@ -191,6 +197,9 @@ def test_two_faces():
      "The main difference is the raised lip corners, stronger in the second.", "the main difference"),
     ("Only in the first face the lip corners are raised (AU12, 3.0)",
      "The main difference is the raised lip corners, stronger in the first.", None),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "What the second face lacks is AU12.", None),
+    ("Only in the first face the lip corners are raised (AU12, 3.0)", "What the first face lacks is AU12.", "what the first face lacks"),
+    ("The lip corners are raised further in the first face (AU12, 3.0)", "The main difference is AU12, seen only in the first.", None),
     ("Only in the first face the lip corners are raised (AU12, 3.0)", "They differ. They differ.", 'says "they differ." twice'),
     ("Unlike the second face, the first shows raised lip corners (AU12, 3.0)", "They differ.", None),
     ("Only in the first face the lip corners are raised (AU12, 3.0)", "The second face smiles more.", "smiles more"),
@@ -208,6 +217,27 @@ def test_what_a_comparison_says_of_each(seen, said, slip):
     found = check(text, [HAPPY, SAD], "Compare the two faces.")
     assert found.unsupported == ()
     assert found.slips == () if slip is None else slip in found.slips[0]
+
+
+def test_what_carries_the_look_is_a_sign_of_it():
+    text = ("<think>Key observations: The lip corners rise (AU12, 2.0). The lips tighten (AU23, 2.0). Interpretation: The mouth is active: {}. {} "
+            "Confidence: 0.8.</think><answer>anger</answer>")
+    face = measured({12: 2.0, 23: 2.0}, {"anger": 0.8, "neutral": 0.2})
+    for seen, then, slips in (("the lip corners are raised", "This carries the angry look.", ("counts AU12 for anger",)),
+                              ("the lips are tightened", "This carries the angry look.", ()),
+                              ("the lip corners are raised and the lips are tightened", "This region speaks for anger.", ()),
+                              ("the lip corners are raised", "This region is no key to the angry look.", ())):
+        assert check(text.format(seen, then), [face], "What is the mouth doing?").slips == slips, seen
+
+
+def test_what_one_face_is_to_lack_it_lacks():
+    text = ("<think>Key observations: {} is stronger in the first face (AU12, 4.0). Interpretation: {} Confidence: 0.7.</think>"
+            "<answer>happiness</answer>")
+    grin, smile = (measured({12: level}, {"happiness": 0.8, "neutral": 0.2}) for level in (4.0, 2.0))
+    for words, holds in (("The main difference is AU12, clearer in the first.", True), ("What the second face lacks is AU12.", False),
+                         ("The main difference is AU12, shown only in the first.", False)):
+        found = check(text.format("The raising of the lip corners", words), [grin, smile], "Compare the two faces.")
+        assert ([s for s in found.slips if "which is not so" in s] == []) == holds, found
 
 
 def test_a_main_difference_is_observed():
