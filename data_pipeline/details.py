@@ -163,6 +163,9 @@ _ELSEWHERE = pool("the {bare} look of the face comes from {cues}", "it is {cues}
                   "the face looks {adj} through {cues}", "the signs of {noun} lie elsewhere, in {cues}",
                   "for the reading, {noun}, look at {cues}",
                   "the reading, {noun}, rests on {cues}", "what makes the face look {adj} is elsewhere: {clauses}")
+_ELSEWHERE_TOO = pool("the {bare} look comes from {cues} as well", "{cues} speak{s} for {noun}, too",
+                      "further signs of {noun} are found elsewhere, in {cues}",
+                      "{cues} make{s} the face look {adj}, too")
 
 
 def region(t: Teller, q: Question) -> Explanation:
@@ -184,10 +187,12 @@ def region(t: Teller, q: Question) -> Explanation:
         fits = not set(here).isdisjoint(f.cues(f.top))
         said.append(v.say(PART_FITS if fits else _PART_ODD if odd else _PART_OTHER, **words))
     else:
+        fits = False
         said = [v.say(_PART_REST if all(a in f.absent for a in units) else _PART_FAINT, **part)]
     elsewhere = [a for a in f.cues(f.top) if a not in units]
     if elsewhere and (not here or v.chance(0.35)):
-        said.append(v.say(_ELSEWHERE, **words, **t.cues(elsewhere, most=2), clauses=t.clauses(elsewhere, 2)))
+        table = _ELSEWHERE_TOO if fits else _ELSEWHERE
+        said.append(v.say(table, **words, **t.cues(elsewhere, most=2), clauses=t.clauses(elsewhere, 2)))
     elif not here:
         said.append(v.say(_TOWARD_BARE, **words))
     observations = t.observe(here, lacking[: 3 if not here else (1 if len(here) < 3 else 0)], 6)

@@ -592,7 +592,7 @@ CLOSED_CUES = (("the closed eyes", 1), ("the shut eyes", 1))
 # What a reading of the region lists, from the top of the face down.
 REGIONS: dict[str, tuple[int, ...]] = {
     "brows": (1, 2, 4), "eyes": (5, 7, 6, 43), "nose": (9,), "cheeks": (6,),
-    "mouth": (10, 12, 14, 15, 20, 18, 22, 23, 24, 28, 25), "chin": (17,), "jaw": (26, 27),
+    "mouth": (10, 12, 14, 15, 20, 18, 22, 23, 24, 28, 25, 26, 27), "chin": (17,), "jaw": (26, 27),
 }
 ORDER = (1, 2, 4, 5, 7, 43, 6, 9, 10, 12, 14, 15, 20, 18, 22, 23, 24, 28, 25, 17, 26, 27)
 PLACE = {a: i for i, a in enumerate(ORDER)}

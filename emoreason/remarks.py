@@ -81,7 +81,7 @@ def _cases() -> tuple[tuple[re.Pattern[str], tuple[Case, ...]], ...]:
     rows += [(texts, Case(fit=fit)) for table in (S.PATTERN, S.PATTERN_THEY) for fit, texts in table.items()]
     rows += [(texts, Case(sure=SURE[level])) for table in (S.DOUBT, S.VERDICT) for level, texts in table.items()]
     rows += [(texts, Case(emotion="neutral", sure=SURE[level])) for level, texts in S.NEUTRAL_STILL.items()]
-    rows.append((S.STRENGTH["weak"], Case(moving=lambda f, e: max(_values(f, e)) < 2.0)))
+    rows.append((S.STRENGTH["weak"], Case(moving=lambda f, e: max(_values(f, e)) < 2.05)))
     rows.append((S.STRENGTH["strong"], Case(moving=lambda f, e: sum(_values(f, e)) >= 3.3 * len(_values(f, e)))))
     rows.append((S.RIVAL_NEUTRAL, Case(moving=lambda f, e: f.activity < 2.5)))
     slight = Case(moving=lambda f, e: f.activity < S.SLIGHT + GREY)
