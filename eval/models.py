@@ -86,7 +86,7 @@ class Reasoned:
         row: dict[str, Any] = {"output": text}
         if answer.evidence is not None and answer.evidence.valid.any():
             frame = int(np.flatnonzero(answer.evidence.valid)[0])
-            row["evidence"] = {str(a): round(v, 2) for a, v in answer.evidence.intensities(frame).items()}
+            row["evidence"] = {str(a): round(v, 4) for a, v in answer.evidence.intensities(frame).items()}
             if self.maps and subject.track is not None and isinstance(media, np.ndarray):
                 row["maps"] = pack(answer.evidence.maps[frame], _square(subject.track.landmarks[frame], media))
         return row
