@@ -43,7 +43,9 @@ _CODES = re.compile(r"(?:AU|\+)[LR]?(\d+)")  # AU6, AU12; AU6B+R12
 _OTHER = re.compile(r"\b(?:would rather fit|brings? in a note of|belongs? more to|there is some|adds? a touch of|"
                     r"pulls? toward|a part of) (\w+)")
 _NEXT = re.compile(r"\b(\w+)(?: face| look)? (?:comes (?:next|second)|remains possible|shares|also has|is less likely|"
-                   r"is the (?:next guess|second guess|nearest alternative)|would be the alternative)\b|"
+                   r"is the (?:next guess|second guess|nearest alternative)|would be the alternative|cannot be ruled out|"
+                   r"is near)\b|"
+                   r"\bwith (?:an? )?(\w+)(?: look| face)? (?:close|right behind)\b|"
                    r"\b(?:second reading is|nearest rival(?: is|,)|second choice,|separates it from|would also allow|"
                    r"reading in line is|could see|could pass for)(?: a)? (\w+)")
 _RISE = frozenset(("rise", "lift", "go up", "be raised", "be pulled up", "push up", "come back up", "come up"))
@@ -51,7 +53,7 @@ _FALL = frozenset(("come down", "sink back", "sink", "settle", "turn down", "be 
 _PART = r"\bthe (?:inner |outer |upper )?\w+(?: corners)?"
 _WANTED = re.compile(rf"({_PART}(?:(?:, | and |, and ){_PART})*) (?:would have to|would need to|should|to) "
                      rf"({'|'.join(sorted(_RISE | _FALL, key=len, reverse=True))})\b")
-_APART = re.compile(r"\b(\w+) apart from \1\b")
+_APART = re.compile(r"\b(\w+) apart from \1\b|\bbetween (?:an? )?(\w+)(?: look)? and (?:an? )?\2\b")
 DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 
 
@@ -187,7 +189,7 @@ def twice(x: Explanation) -> list[str]:
     sentences that stand twice."""
     sentences = [s.strip() for s in SENTENCE.split(x.interpretation.lower())]
     out = [f'says "{s}" twice' for s in dict.fromkeys(sentences) if sentences.count(s) > 1]
-    out += [f"sets {look} apart from itself" for s in sentences for look in _APART.findall(s)]
+    out += [f"sets {m[1] or m[2]} apart from itself" for s in sentences for m in _APART.finditer(s)]
     for sentence in sentences:
         parts = [p.strip(" .") for p in re.split(r",|;|:|\band\b", sentence)]
         again = {p for p in parts if parts.count(p) > 1 and len(p.split()) > 2 and not re.search(r"\d|\bside$", p)}
