@@ -8,7 +8,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from emoreason import scores
-from emoreason.consistency import COUNTS, DENIAL, DENIED, denies, itself, marks, named_twice, repeated, sides, twice
+from emoreason.consistency import (
+    COUNTS,
+    DENIAL,
+    DENIED,
+    called_next,
+    denies,
+    itself,
+    marks,
+    named_twice,
+    repeated,
+    sides,
+    twice,
+)
 from emoreason.errors import ParseError
 from emoreason.facs import ACTION_UNITS, EMOTION_OF_WORD, EMOTIONS, LETTERS, MEASURED_AUS
 from emoreason.pair_checks import pair_slips
@@ -251,7 +263,7 @@ def shares(readings: Iterable[Mapping[str, float]]) -> list[float]:
 
 def conclusion(x: Explanation, readings: Sequence[Mapping[str, float]]) -> list[str]:
     """One face: among its most probable looks (emotion -> probability), at about that probability. Two: the best of
-    each, in order. No readings: nothing is known."""
+    each, in order. And which look comes next. No readings: nothing is known."""
     if x.emotion is None or not readings:
         return []
     best = [max(r, key=lambda e: r[e]) for r in readings]
@@ -262,6 +274,10 @@ def conclusion(x: Explanation, readings: Sequence[Mapping[str, float]]) -> list[
     p = readings[0].get(x.emotions[0], 0.0)
     if readings[0][best[0]] - p >= MARGIN:
         return [f"concludes {x.emotions[0]} where {best[0]} is likelier"]
-    if x.confidence is not None and abs(x.confidence - p) > SURE:
-        return ["states a confidence far from the probability"]
-    return []
+    others = {e: v for e, v in readings[0].items() if e != x.emotions[0]}
+    second = max(others, key=lambda e: others[e], default="")
+    named = sorted(called_next(x.interpretation.lower()))
+    slips = [f"calls {e} the next look where {second} is likelier" for e in named
+             if others.get(second, 0.0) - others.get(e, 1.0) >= MARGIN]
+    far = x.confidence is not None and abs(x.confidence - p) > SURE
+    return slips + ["states a confidence far from the probability"] * far

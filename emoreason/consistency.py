@@ -43,8 +43,8 @@ _CODES = re.compile(r"(?:AU|\+)[LR]?(\d+)")  # AU6, AU12; AU6B+R12
 _OTHER = re.compile(r"\b(?:would rather fit|brings? in a note of|belongs? more to|there is some|adds? a touch of|"
                     r"pulls? toward|a part of) (\w+)")
 _NEXT = re.compile(r"\b(\w+)(?: face| look)? (?:comes (?:next|second)|remains possible|shares|also has|is less likely|"
-                   r"is the (?:next guess|second guess|nearest alternative)|would be the alternative|cannot be ruled out|"
-                   r"is near)\b|"
+                   r"is the (?:next guess|second guess|nearest alternative)|would be the alternative|is near|"
+                   r"cannot be ruled out)\b|"
                    r"\bwith (?:an? )?(\w+)(?: look| face)? (?:close|right behind)\b|"
                    r"\b(?:second reading is|nearest rival(?: is|,)|second choice,|separates it from|would also allow|"
                    r"reading in line is|could see|could pass for)(?: a)? (\w+)")
@@ -53,6 +53,7 @@ _FALL = frozenset(("come down", "sink back", "sink", "settle", "turn down", "be 
 _PART = r"\bthe (?:inner |outer |upper )?\w+(?: corners)?"
 _WANTED = re.compile(rf"({_PART}(?:(?:, | and |, and ){_PART})*) (?:would have to|would need to|should|to) "
                      rf"({'|'.join(sorted(_RISE | _FALL, key=len, reverse=True))})\b")
+_STILL_NEEDS = re.compile(r"\bwould (?:also )?(?:need|call for|ask for) ([^.;]+)")
 _APART = re.compile(r"\b(\w+) apart from \1\b|\bbetween (?:an? )?(\w+)(?: look)? and (?:an? )?\2\b")
 DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
 
@@ -67,6 +68,9 @@ def itself(x: Explanation) -> list[str]:
     for look, lacking in filter(None, map(wanted, said)):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
     slips += [f'says "{m.group()}" of nothing' for p in _they() if (m := p.match(low))]
+    for tail in _STILL_NEEDS.findall(low):
+        _, lacking = wanted(f"fear would need {tail}") or ("", [])
+        slips += [f"asks for AU{min(aus)}, which it observes" for aus in lacking if aus <= {*x.present}]
     slips += [*_counts(x, said), *_shares(x, said), *_seconds(x, low), *_ways(low)]
     wanting = {EMOTION_OF_WORD.get(w) for found in _WOULD.findall(low) for w in found}
     return slips + [DENIAL] * (denies(x) or bool(wanting & set(x.emotions)))
@@ -145,8 +149,12 @@ def _seconds(x: Explanation, low: str) -> list[str]:
     """A second look that is the first."""
     slips = [f"finds signs of another look in {e}" for word in _OTHER.findall(low) for e in x.emotions
              if EMOTION_OF_WORD.get(word) == e]
-    after = {EMOTION_OF_WORD.get(w) for found in _NEXT.findall(low) for w in found}
-    return slips + [f"calls {e} the next look" for e in x.emotions[:1] if e in after]
+    return slips + [f"calls {e} the next look" for e in x.emotions[:1] if e in called_next(low)]
+
+
+def called_next(low: str) -> set[str]:
+    """Looks that a text in lower case calls the next best, or possible as well."""
+    return {EMOTION_OF_WORD[w] for found in _NEXT.findall(low) for w in found if w in EMOTION_OF_WORD}
 
 
 def _ways(low: str) -> list[str]:

@@ -92,9 +92,12 @@ BOTH = TEXT.replace("(AU12, 3.0).", "(AU12, 3.0). The cheeks rise (AU6, 2.0).")
     ("It looks happy. AU12 comes first, at the mouth.", 0.8, "happiness", "speaks of a course"),
     ("It looks happy. Happiness comes next, since the raised lip corners (AU12) would fit it.", 0.8, "happiness", "calls happiness the next"),
     ("It looks happy. The second reading is happiness, because of the raised lip corners.", 0.8, "happiness", "calls happiness the next"),
-    ("It looks happy. Surprise comes next, since the raised lip corners (AU12) would fit it.", 0.8, "happiness", None),
+    ("It looks happy. Surprise comes next, since the raised lip corners (AU12) would fit it.", 0.8, "happiness",
+     "calls surprise the next look where neutral is likelier"),
+    ("It looks happy. A neutral face comes next.", 0.8, "happiness", None),
+    ("It looks happy. Surprise would need raised upper lids.", 0.8, "happiness", None),
     ("Not sure: about 80 percent for happiness, with happiness close.", 0.8, "happiness", "calls happiness the next"),
-    ("Rather sure: about 80 percent for happiness, and surprise is near.", 0.8, "happiness", None),
+    ("Rather sure: about 80 percent for happiness, and a neutral look is near.", 0.8, "happiness", None),
     ("Rather sure: about 80 percent for happiness, and happiness is near.", 0.8, "happiness", "calls happiness the next"),
     ("It is open between happiness and happiness.", 0.8, "happiness", "apart from itself"),
     ("It looks happy. This sets happiness apart from happiness.", 0.8, "happiness", "apart from itself"),
@@ -221,6 +224,16 @@ def test_what_a_comparison_says_of_each(seen, said, slip):
     found = check(text, [HAPPY, SAD], "Compare the two faces.")
     assert found.unsupported == ()
     assert found.slips == () if slip is None else slip in found.slips[0]
+
+
+def test_what_a_look_would_need_is_not_there():
+    text = ("<think>Key observations: The upper lids are raised (AU5, 1.4). The jaw drops (AU26, 3.0). Interpretation: Surprise is the next guess, but "
+            "it would need {}. Confidence: 0.5.</think><answer>fear</answer>")
+    face = measured({5: 1.4, 26: 3.0}, {"fear": 0.5, "surprise": 0.4, "neutral": 0.1})
+    assert check(text.format("raised upper lids"), [face]).slips == ("asks for AU5, which it observes",)
+    assert check(text.format("raised brows"), [face]).slips == ()
+    other = measured({5: 1.4, 26: 3.0}, {"fear": 0.5, "surprise": 0.1, "sadness": 0.4})
+    assert check(text.format("raised brows"), [other]).slips == ("calls surprise the next look where sadness is likelier",)
 
 
 def test_what_carries_the_look_is_a_sign_of_it():
