@@ -29,6 +29,7 @@ from emoreason.facs import MEASURED_AUS, au
 from emoreason.schema import Explanation, Observation
 
 AGAIN = 0.6  # of the questions about when one movement shows, where one comes more than once, those about such a one
+TOGETHER = 0.15  # seconds between first and last beginnings below which movements begin together
 SMILES = 0.3  # of the others, those about a smile: what people ask most
 # What is asked about clips, and how often.
 CLIP_KINDS = {"read": 4, "caption": 5, "events": 3, "develop": 5, "when": 2, "part": 4, "at": 1, "still": 6}
@@ -202,7 +203,10 @@ def _order(v: Voice, events: Sequence[Event]) -> str:
     name = f"AU{first.au}"
     if len(events) == 1:
         return v.say(_ORDER_ONE, first=name, x=f"{first.onset:.1f}", y=f"{first.offset:.1f}")
-    return v.say(W.ORDER, first=name, last=f"AU{last.au}", x=f"{first.onset:.1f}", y=f"{last.onset:.1f}")
+    if last.onset - first.onset < TOGETHER:
+        return v.say(W.AT_ONCE, x=f"{first.onset:.1f}")
+    again = "again " * (first.au == last.au)
+    return v.say(W.ORDER, first=name, last=f"{again}AU{last.au}", x=f"{first.onset:.1f}", y=f"{last.onset:.1f}")
 
 
 _SHORT = pool("AU{a} at {z} seconds lasts less than half a second, so it is uncertain",

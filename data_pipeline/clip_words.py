@@ -81,6 +81,8 @@ ORDER = pool("{first} comes first, at {x} seconds, and {last} last, at {y} secon
              "the movements begin with {first} at {x} seconds and end with {last} at {y} seconds",
              "it starts at {x} seconds with {first}; {last} begins last, at {y} seconds",
              "in time, {first} leads at {x} seconds, and {last} follows as the last one at {y} seconds")
+AT_ONCE = pool("the movements begin together, at {x} seconds", "all of it begins at once, at {x} seconds",
+               "the movements set in at the same time, at {x} seconds")
 BUILDS = pool("the look builds up to about {z} seconds", "it is strongest near {z} seconds",
               "the peak comes at about {z} seconds", "most of it can be seen around {z} seconds")
 STAYS = pool("the look stays {start} throughout", "the face looks {start} from beginning to end",
