@@ -222,6 +222,9 @@ SMILE = {
                      "the cheeks are raised along with the mouth, the Duchenne pattern of a felt smile",
                      "this appears to be a genuine smile: AU12 comes with AU6",
                      "it has the look of a real smile, as cheeks and lip corners rise together"),
+    "grimace": pool("cheeks and lip corners rise as in a felt smile, but the face as a whole looks {adj}",
+                    "AU6 and AU12 are there as in a real smile, yet the face as a whole looks {adj}",
+                    "it has the movements of a felt smile, but in a face that looks {adj} they may make a grimace"),
     "social": pool("it is a smile without raised cheeks, which looks social or posed",
                    "the mouth smiles and the cheeks do not, so it looks like a polite smile",
                    "the smile stays at the mouth and looks social rather than felt",
@@ -260,6 +263,9 @@ _SMILE_OTHER = pool("besides the smile there {is} {cues}", "{cues} make{s} the s
                     "{cues} {does} not belong to a pure smile")
 
 
+_SMILELESS = ("anger", "disgust", "fear", "sadness")
+
+
 def smile(t: Teller, q: Question) -> Explanation:
     """Whether there is a smile, and whether it looks felt (AU6 with AU12) or social."""
     f, v = t.f, t.v
@@ -267,7 +273,9 @@ def smile(t: Teller, q: Question) -> Explanation:
         kind = "none" if 12 in f.absent else "hint"
     else:
         kind = "duchenne" if 6 in f.present else "social" if 6 in f.absent else "open"
-    said = [v.say(SMILE[kind])]
+        if kind == "duchenne" and f.top in _SMILELESS and f.p("happiness") < 0.2:
+            kind = "grimace"
+    said = [v.say(SMILE[kind], **t.names())]
     held = [a for a in (15, 14, 24, 17, 23) if a in f.present][:2]
     mixed = [a for a in (9, 4, 20, 5, 10) if a in f.present][:2]
     if kind in ("none", "hint"):
@@ -283,9 +291,9 @@ def smile(t: Teller, q: Question) -> Explanation:
             said.append(v.say(_SMILE_HELD, **t.cues(held, False), plain=t.cues(held, False)["cues"]))
         elif mixed:
             said.append(v.say(_SMILE_OTHER, **t.cues(mixed, False)))
-        if kind != "open":
+        if kind in ("duchenne", "social"):
             said.append(v.say(_SMILE_PROOF if kind == "duchenne" else _SMILE_NOPROOF))
-        if f.top != "happiness" or v.chance(0.5):
+        if kind != "grimace" and (f.top != "happiness" or v.chance(0.5)):
             said.append(v.say(_TOWARD_BARE, **t.names()))
     there = [a for a in (6, 12, 25, *held, *([] if held else mixed), 7) if a in f.present]
     if kind in ("none", "hint"):

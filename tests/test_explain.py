@@ -190,6 +190,10 @@ def test_smiles():
     for x in answers(face("sadness", a1=2, a15=2), "smile"):
         assert any(o.au == 12 and not o.present for o in x.observations)
         assert not re.search("Duchenne|looks genuine", x.interpretation)
+    for x in answers(face("fear", a4=4, a6=4, a12=4), "smile"):  # the movements of a smile in a face that does not look happy
+        first = x.interpretation.split(". ")[0]
+        assert x.emotion == "fear" and not re.search("genuine|felt smile,? (?:the|both)|reaches", first) and "look" in first
+        assert re.search("afraid|fear|frightened|scared", first) and "proof" not in x.interpretation
     for x in answers(face(a12=2.5, a6=0.7), "smile"):
         assert 6 not in {o.au for o in x.observations}
 
@@ -200,6 +204,11 @@ def test_the_grey_zone_is_neither_present_nor_absent():
         for x in answers(facts, kind, 15, emotion="neutral" if kind == "why" else None, au=12, region="mouth"):
             assert {4, 12}.isdisjoint(o.au for o in x.observations)
             assert {4, 12}.isdisjoint(frozenset().union(*find_aus(x.interpretation)))
+
+
+def test_the_mouth_is_told_with_its_jaw_and_other_signs_come_on_top():
+    for x in answers(face("surprise", a1=3, a2=3, a25=3, a26=3), "region", 20, region="mouth"):
+        assert {25, 26} <= set(x.present) and "lie elsewhere" not in x.interpretation
 
 
 def test_a_region_is_answered_with_its_own_units():
