@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import numpy as np
 import pytest
@@ -265,6 +266,22 @@ def test_a_main_difference_is_observed():
             many += 1
             x = compare(a, b, ask_compare(a, b, rng), rng)
             assert spoken_aus(x.interpretation) - {25} <= {o.au for o in x.observations}, render(x)
+
+
+def test_what_one_face_has_alone_is_not_called_stronger_there():
+    rng, seen = random.Random(6), set()
+    for _ in range(400):
+        a, b = random_facts(rng), random_facts(rng)
+        x = compare(a, b, ask_compare(a, b, rng), rng)
+        for one in re.findall(r"[Tt]he main differences? (?:is|are) ([^.]*)\.", x.interpretation):
+            other = b if "first" in one else a
+            named = {n for n in spoken_aus(one) if n in other.aus}
+            named -= {25} if 27 in named else set()  # a wide open mouth parts the lips as well
+            alone = "only in the" in one
+            seen.add(alone)
+            if named and 27 not in named or alone:
+                assert alone == all(n in other.absent for n in named), x.interpretation
+    assert seen == {True, False}
 
 
 def test_one_look_of_both_is_told_as_one():

@@ -296,6 +296,7 @@ def test_a_reasoner_as_model(tmp_path: Path) -> None:
     face = np.random.default_rng(0).integers(0, 255, (48, 48, 3), np.uint8)
     row = asked.ask(face, "?")
     assert set(row["evidence"]) == {str(a) for a in MEASURED_AUS} and isinstance(row["output"], str)
+    assert any(abs(100 * v - round(100 * v)) > 1e-6 for v in row["evidence"].values())  # .998 is not 1
     found = read_answer(json.loads(json.dumps(row))).maps
     assert found is not None and set(found.values) == set(MEASURED_AUS)
     assert np.allclose(found.frame, [(1 / 48, 0, 0), (0, 1 / 48, 0)], atol=1e-5)

@@ -111,6 +111,15 @@ def test_captions_of_several_clips_are_written_together(smile, empty, tmp_path):
     assert made[2].events == () and made[2].explanation.emotion is None
 
 
+def test_a_movement_is_named_once_among_the_claims_that_do_not_hold(smile):
+    away = tuple(Observation(12, 3.0, "both", True, (50.0 + i, 60.0 + i), "The lip corners are raised") for i in range(2))
+    writer = Writer(render(Explanation(away, "The look builds up.", "happiness", 0.8)))
+    writer.spec = replace(writer.spec, retries=0)
+    reasoner = Reasoner(engine=writer)
+    answer = reasoner.answer([smile], "What changes, and when?")
+    assert answer.unsupported == (12,) and answer.to_dict()["unsupported"] == [12]
+
+
 @pytest.mark.slow
 def test_texts_that_do_not_hold_are_drawn_again_and_marked(smile):
     wrong = said(smile, "At the beginning of the video, the nose wrinkles.")
