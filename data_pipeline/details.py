@@ -142,8 +142,8 @@ _PART_ACTIVE = pool("{part} {is} active: {clauses}", "at {part} one can see that
                     "in this region {clauses}",
                     "the movement at {part} is this: {clauses}", "something happens at {part}: {clauses}",
                     "what one sees at {part} is that {clauses}")
-_AROUND_EYES = ("the skin around the eyes is gathered", "the cheeks push up below the eyes",
-                "the skin around them is drawn together")
+AROUND_EYES = ("the skin around the eyes is gathered", "the cheeks push up below the eyes",
+               "the skin around them is drawn together")
 PART_FITS = pool("this carries the {bare} look", "that fits the {bare} look of the whole face",
                  "it adds to the impression of {noun}", "this is part of why the face looks {adj}",
                  "it belongs to the signs of {noun}",
@@ -165,7 +165,7 @@ _ELSEWHERE = pool("the {bare} look of the face comes from {cues}", "it is {cues}
                   "the reading, {noun}, rests on {cues}", "what makes the face look {adj} is elsewhere: {clauses}")
 _ELSEWHERE_TOO = pool("the {bare} look comes from {cues} as well", "{cues} speak{s} for {noun}, too",
                       "further signs of {noun} are found elsewhere, in {cues}",
-                      "{cues} make{s} the face look {adj}, too")
+                      "{cues} add{s} to the {bare} look")
 
 
 def region(t: Teller, q: Question) -> Explanation:
@@ -179,12 +179,13 @@ def region(t: Teller, q: Question) -> Explanation:
     lacking = t.may_lack([a for a in units if a not in (18, 22, 28)])
     v.rng.shuffle(lacking)
     if here:
-        clauses = t.clauses(here)
-        if where == "eyes" and 6 in here[:3]:
-            clauses = v.listed([x for x in (t.clauses([a for a in here[:3] if a != 6]), v.one(_AROUND_EYES)) if x])
+        told = sorted(here, key=lambda a: a not in f.cues(f.top))[:3]  # what the next sentence speaks of comes first
+        clauses = t.clauses(told)
+        if where == "eyes" and 6 in told:
+            clauses = v.listed([x for x in (t.clauses([a for a in told if a != 6]), v.one(AROUND_EYES)) if x])
         said = [v.say(_PART_ACTIVE, **part, clauses=clauses)]
-        odd = f.top != "neutral" and not set(here).isdisjoint(f.against(f.top))
-        fits = not set(here).isdisjoint(f.cues(f.top))
+        odd = f.top != "neutral" and not set(told).isdisjoint(f.against(f.top))
+        fits = not set(told).isdisjoint(f.cues(f.top))
         said.append(v.say(PART_FITS if fits else _PART_ODD if odd else _PART_OTHER, **words))
     else:
         fits = False

@@ -42,9 +42,9 @@ _LISTS = re.compile(r"\baction units? (?:is|are) active:|\bactive (?:is|are) |\b
 _CODES = re.compile(r"(?:AU|\+)[LR]?(\d+)")  # AU6, AU12; AU6B+R12
 _OTHER = re.compile(r"\b(?:would rather fit|brings? in a note of|belongs? more to|there is some|adds? a touch of|"
                     r"pulls? toward|a part of) (\w+)")
-_NEXT = re.compile(r"\b(\w+)(?: face| look)? (?:comes (?:next|second)|remains possible|shares|also has|is less likely|"
-                   r"is the (?:next guess|second guess|nearest alternative)|would be the alternative|is near|"
-                   r"cannot be ruled out)\b|"
+_NEXT = re.compile(r"\b(\w+)(?: face| look)? (?:comes (?:next|second)|remains possible|shares|also has|"
+                   r"is less likely(?! than)|is the (?:next guess|second guess|nearest alternative)|"
+                   r"would be the alternative|is near|cannot be ruled out)\b|"
                    r"\bwith (?:an? )?(\w+)(?: look| face)? (?:close|right behind)\b|"
                    r"\b(?:second reading is|nearest rival(?: is|,)|second choice,|separates it from|would also allow|"
                    r"reading in line is|could see|could pass for)(?: a)? (\w+)")
@@ -53,6 +53,9 @@ _FALL = frozenset(("come down", "sink back", "sink", "settle", "turn down", "be 
 _PART = r"\bthe (?:inner |outer |upper )?\w+(?: corners)?"
 _WANTED = re.compile(rf"({_PART}(?:(?:, | and |, and ){_PART})*) (?:would have to|would need to|should|to) "
                      rf"({'|'.join(sorted(_RISE | _FALL, key=len, reverse=True))})\b")
+_GIVEN = re.compile(r":|,? (?:as|because|since|with)\b")  # what is spoken of comes after it
+_REFERS = re.compile(r"\b(?:they|them|these|this|that is|as a set)\b")
+_TURN = re.compile(r", (?:while|yet|but|though|although)\b")
 _STILL_NEEDS = re.compile(r"\bwould (?:also )?(?:need|call for|ask for) ([^.;]+)")
 _APART = re.compile(r"\b(\w+) apart from \1\b|\bbetween (?:an? )?(\w+)(?: look)? and (?:an? )?\2\b")
 DENIED = re.compile(r"\bdoes not (?:look|read as) (\w+)")
@@ -67,7 +70,8 @@ def itself(x: Explanation) -> list[str]:
     slips += [*named_twice(x), *_lists(x, said), *others(x, x.interpretation)]
     for look, lacking in filter(None, map(wanted, said)):
         slips += [f"asks AU{min(aus)} of {look}" for aus in lacking if not aus & may_want(look)]
-    slips += [f'says "{m.group()}" of nothing' for p in _they() if (m := p.match(low))]
+    slips += [f'says "{m.group()}" of nothing' for p in _they()
+              if (m := p.match(low)) and not _GIVEN.match(low, m.end())]
     for tail in _STILL_NEEDS.findall(low):
         _, lacking = wanted(f"fear would need {tail}") or ("", [])
         slips += [f"asks for AU{min(aus)}, which it observes" for aus in lacking if aus <= {*x.present}]
@@ -91,7 +95,7 @@ def _lists(x: Explanation, said: Sequence[str]) -> list[str]:
 
 def _counts(x: Explanation, said: Sequence[str]) -> list[str]:
     """Movements counted for a look to which they do not belong, against the one to which they do, or for two looks."""
-    spoken = [(s.lower(), spoken_aus(s)) for s in said]
+    spoken = [(c, spoken_aus(c)) for s in said for c in _TURN.split(s.lower())]
     denied = [EMOTION_OF_WORD[w] for w in DENIED.findall(x.interpretation.lower()) if w in EMOTION_OF_WORD]
     slips = []
 
@@ -107,19 +111,18 @@ def _counts(x: Explanation, said: Sequence[str]) -> list[str]:
                  if {EMOTION_OF_WORD.get(w) for w in _OTHER.findall(s)} - {None, look}}
         slips += [f"{COUNTS}{a} for {look} and for another look" for a in sorted(other & {*named(_FOR_IT)})]
         slips += [f"{COUNTS}{a} for another look than {look}" for a in sorted(other & signs - {*named(_FOR_IT)})]
-        slips += _parts(spoken, look, fits)
+        slips += _parts(said, look, fits)
     if len(set(denied)) == 1:
         fits = may_want(denied[0]) | _OPEN
         slips += [f"{COUNTS}{a} for {denied[0]}" for a in named(_FIT_IT) if a not in fits]
     return slips
 
 
-def _parts(spoken: Sequence[tuple[str, frozenset[int]]], look: str, fits: frozenset[int]) -> list[str]:
+def _parts(said: Sequence[str], look: str, fits: frozenset[int]) -> list[str]:
     """Movements of a part of the face of which the next sentence says that they carry the look, and of which none is a
-    sign of it. spoken: each sentence and the AUs that it names."""
-    pairs = zip(spoken, spoken[1:], strict=False)
-    return [f"{COUNTS}{min(aus)} for {look}" for (_, aus), (then, _) in pairs
-            if aus and not aus & fits and any(p.search(then) for p in _carries())]
+    sign of it."""
+    then = [before for before, s in zip(said, said[1:], strict=False) if any(p.search(s.lower()) for p in _carries())]
+    return [f"{COUNTS}{min(aus)} for {look}" for aus in map(spoken_aus, then) if aus and not aus & fits]
 
 
 @cache
@@ -127,7 +130,8 @@ def _they() -> tuple[re.Pattern[str], ...]:
     """What is said of movements that a sentence before has named."""
     from emoreason.data_pipeline.sentences import PATTERN_THEY
 
-    return tuple(re.compile(as_pattern(t.source.lower())) for texts in PATTERN_THEY.values() for t in texts)
+    return tuple(re.compile(as_pattern(t.source.lower())) for texts in PATTERN_THEY.values() for t in texts
+                 if _REFERS.search(t.source))
 
 
 @cache

@@ -25,6 +25,9 @@ AT_ALL = 0.2  # intensities below ``facts.ABSENT`` by which a movement is plainl
 SIX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")  # looks whose signs are told by AUs alone
 CLEAR = 1.5  # an intensity from which on a movement that fits cannot be passed over
 SURE = {"clear": (0.8, 1.0), "fairly": (0.6, 0.8), "leaning": (0.4, 0.6), "open": (0.3, 0.4), "faint": (0.0, 0.3)}
+# Which part of the face it is, not how sure.
+_WHERE = re.compile(r"\b(?:that makes?|helps? to make) the face look\b|"
+                    r"\bwhat makes the face look(?= [\w ]+ is elsewhere\b)")
 OPPOSED = ", which speaks against it"
 _MAINLY = re.compile(r", (?:mainly|chiefly|mostly|above all) because of\b")
 
@@ -115,7 +118,7 @@ def unfounded(x: Explanation, levels: Mapping[int, float], moment: bool = True) 
     if not x.interpretation or not x.emotions:
         return []
     facts = Facts(dict(levels), {}, {x.emotions[0]: 1.0})
-    low = x.interpretation.lower()
+    low = _WHERE.sub(" ", x.interpretation.lower())
     return [f'says "{found.group()}", which is not so' for pattern, cases in _cases()
             if (found := pattern.search(low)) and not any(c.holds(x, facts, moment) for c in cases)]
 

@@ -19,18 +19,20 @@ _HYPOTHETICAL = re.compile(
 # Said to be there after all.
 _FULFILLED = re.compile(r"\bthe movements (?:it|that \w+) needs(?= are there)|"
                         r"\bwould(?= rather fit\b| be (?:unusual|a start)\b| (?:fit|allow|agree with|speak for) it\b)|"
-                        r"\bcan(?= be found in\b)|\bwhat does not agree(?= is\b)|"
+                        r"\bcan(?= be found in\b| see that\b)|\bwhat does not agree(?= is\b)|"
                         r", (?:but )?the rest (?:is missing|would not)\b")
 
 
 @cache
 def _phrases() -> tuple[tuple[re.Pattern[str], frozenset[int]], ...]:
     """Every wording of a movement as something that is there, longest first, with the AUs it names."""
+    from emoreason.data_pipeline.details import AROUND_EYES
     from emoreason.data_pipeline.phrases import WORDS
-    from emoreason.data_pipeline.sentences import JOINED, SIDED_CUE
+    from emoreason.data_pipeline.sentences import JOINED, SIDED_CLAUSE, SIDED_CUE
 
-    table = {text.format(side=side): frozenset((a,))
-             for a, texts in SIDED_CUE.items() for text in texts for side in ("left", "right")}
+    sided = [*((a, t) for a, texts in SIDED_CUE.items() for t in texts), *SIDED_CLAUSE.items()]
+    table = {text.format(side=side): frozenset((a,)) for a, text in sided for side in ("left", "right")}
+    table |= {text: frozenset((6,)) for text in AROUND_EYES}
     for group, cues, clauses, _ in JOINED:
         table |= {text: frozenset(group) for text in (*(c[0] for c in cues), *clauses)}
     for a, words in WORDS.items():
@@ -96,7 +98,7 @@ def may_want(look: str) -> frozenset[int]:
 
 
 ANY = r"[\w,() -]{1,90}?"  # what a slot of a template may hold
-_SLOT = {"pre": r"(?!not\b)[\w-]+(?: (?!not\b)[\w-]+){0,2}?", "post": r"[\w ]{1,40}?", "side": r"\w+",
+_SLOT = {"pre": r"(?!not\b)[\w-]+(?: (?!not\b)[\w-]+){0,2}?", "post": r"[\w ]{1,40}?", "side": r"\w+", "s": "s?",
          "adj": r"[\w ]{1,40}?"}
 
 
