@@ -255,6 +255,9 @@ def test_what_carries_the_look_is_a_sign_of_it():
     assert check(with_jaw.format("the jaw drops", "This carries the angry look."), [open_], "What is the mouth doing?").slips == ()
     lips = text.replace("is active: {}", "is busy, and one can see that {}")
     assert check(lips.format("the lip corners are raised", "This carries the angry look."), [face]).slips == ("counts AU12 for anger",)
+    eyes = ("<think>Key observations: The cheeks rise (AU6, 2.0). The lids tighten (AU7, 2.0). Interpretation: The eyes take part, as the lids are tense "
+            "and the skin around the eyes is gathered. This is part of why the face looks happy. Confidence: 0.8.</think><answer>happiness</answer>")
+    assert not check(eyes, [measured({6: 2.0, 7: 2.0}, {"happiness": 0.8, "neutral": 0.2})], "What are the eyes doing?").fails
     sided = "the left lip corner is pulled down and the lip corners are raised"
     down = text.replace("(AU23, 2.0)", "(AU15, 2.0)").replace("The lips tighten", "The left lip corner sinks").replace(">anger", ">sadness")
     sad = measured({12: 2.0, 15: 2.0}, {"sadness": 0.8, "neutral": 0.2})
@@ -264,6 +267,14 @@ def test_what_carries_the_look_is_a_sign_of_it():
                               ("the lip corners are raised and the lips are tightened", "This region speaks for anger.", ()),
                               ("the lip corners are raised", "This region is no key to the angry look.", ())):
         assert check(text.format(seen, then), [face], "What is the mouth doing?").slips == slips, seen
+
+
+def test_what_refers_to_nothing_may_stand_first():
+    text = ("<think>Key observations: The lip corners are not raised (AU12 absent). Interpretation: {} It looks happy. Confidence: 0.8.</think>"
+            "<answer>happiness</answer>")
+    face = measured({}, {"happiness": 0.8, "neutral": 0.2})
+    assert not check(text.format("The muscles give happiness no firm support."), [face]).fails
+    assert "of nothing" in check(text.format("This is only part of the happiness pattern."), [face]).slips[-1]
 
 
 def test_what_one_face_is_to_lack_it_lacks():
@@ -277,8 +288,8 @@ def test_what_one_face_is_to_lack_it_lacks():
 
 
 def test_a_stretched_mouth_is_no_parting_of_the_lips():
-    text = ("<think>Key observations: The mouth is stretched wide open in the first face alone (AU27, 4.0). Interpretation: What the second face lacks is "
-            "the mouth stretched wide open. Confidence: 0.7.</think><answer>surprise</answer>")
+    text = ("<think>Key observations: The mouth is stretched wide open in the first face alone (AU27, 4.0). Interpretation: What sets them "
+            "apart is the parted lips and the mouth stretched wide open in the first face. Confidence: 0.7.</think><answer>surprise</answer>")
     wide, parted = measured({27: 4.0, 25: 3.0}, {"surprise": 0.8, "neutral": 0.2}), measured({25: 3.0}, {"surprise": 0.7, "neutral": 0.3})
     assert not [s for s in check(text, [wide, parted]).slips if "which is not so" in s]
 

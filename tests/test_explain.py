@@ -213,6 +213,11 @@ def test_the_mouth_is_told_with_its_jaw_and_other_signs_come_on_top():
         assert all(re.search(r"as well|\btoo\b|[Ff]urther|\badds? to\b", s) for s in more), more
 
 
+def test_of_a_part_that_does_much_what_speaks_for_the_look_is_told():
+    for x in answers(face("surprise", a1=3, a2=3, a20=4, a15=3.6, a23=3.2, a26=2), "region", 20, region="mouth"):
+        assert re.search(r"\b(?:jaw|mouth (?:is open|hangs|gapes|opens|drops))", x.interpretation.split(". ")[0]), x.interpretation
+
+
 def test_a_region_is_answered_with_its_own_units():
     for name, units in REGIONS.items():
         for x in answers(face("sadness", a1=2, a4=2.4, a15=2), "region", 10, region=name):
